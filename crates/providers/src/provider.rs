@@ -1,0 +1,180 @@
+//! The one trait behind which every image provider stands.
+//!
+//! The order of a call, and who writes what into the ledger:
+//!
+//! ```text
+//! prepare ─▶ ledger: submitting ─▶ submit ─┬▶ Finished ─▶ ledger: fetched
+//! (pure)     (committed first)             └▶ Accepted ─▶ ledger: accepted ─▶ poll … ─▶ fetched
+//! ```
+//!
+//! A new owner of a job reads the ledger first: an accepted attempt is polled by its reference, a
+//! submitting one is reconciled, and neither is submitted.
+//!
+//! Implementations never retry by themselves; they classify and return. Their futures may be dropped
+//! at any await point, after which the outcome of a submit counts as unknown.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use domain::{AttemptId, Micros};
+use tokio::time::Instant;
+
+use crate::error::ProviderError;
+use crate::request::ImageRequest;
+use crate::wire::Prepared;
+
+/// An image provider.
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// The name in configuration, ledger and metric labels: lower case, stable.
+    fn name(&self) -> &'static str;
+
+    /// The model used where neither brand nor product names one.
+    fn default_model(&self) -> &str;
+
+    /// What `model` can do; `None` where this provider has no such model.
+    fn capabilities(&self, model: &str) -> Option<Capabilities>;
+
+    /// Turns a request into the exact bytes that would be sent. Pure: the same request gives the
+    /// same bytes, nothing is called, nothing is remembered.
+    ///
+    /// # Errors
+    /// A request this provider can never serve (unknown model, size out of range).
+    fn prepare(&self, request: &ImageRequest) -> Result<Prepared, ProviderError>;
+
+    /// Sends it: the one call that costs money. The ledger must hold the attempt before.
+    ///
+    /// Dropping the future leaves the outcome unknown: reconcile.
+    ///
+    /// # Errors
+    /// Classified: see [`ProviderError`]. Past `deadline` it is a
+    /// [`Timeout`](crate::ErrorKind::Timeout).
+    async fn submit(
+        &self,
+        prepared: Prepared,
+        deadline: Instant,
+    ) -> Result<Submitted, ProviderError>;
+
+    /// Asks for the picture of an accepted call, and brings it when it is there. May be cancelled
+    /// and repeated: it never starts work.
+    ///
+    /// # Errors
+    /// Classified. Failing to ask keeps the attempt open
+    /// ([`Next::PollAfter`](crate::Next::PollAfter)).
+    async fn poll(&self, provider_ref: &str, deadline: Instant) -> Result<Polled, ProviderError>;
+
+    /// Asks the provider to stop an accepted call. May be cancelled and repeated.
+    ///
+    /// # Errors
+    /// Classified, as for [`poll`](Self::poll).
+    async fn cancel(
+        &self,
+        provider_ref: &str,
+        deadline: Instant,
+    ) -> Result<Canceled, ProviderError>;
+
+    /// Finds out what became of an attempt whose submit had no answer. May be cancelled and
+    /// repeated.
+    ///
+    /// # Errors
+    /// Classified: failing to ask keeps the attempt open. "The provider cannot tell" is not an
+    /// error but [`Reconciled::Unknown`].
+    async fn reconcile(
+        &self,
+        open: &OpenAttempt,
+        deadline: Instant,
+    ) -> Result<Reconciled, ProviderError>;
+}
+
+/// What a model can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The longest side it draws, in pixels.
+    pub max_side_px: u32,
+    /// The most pixels it draws in one picture.
+    pub max_pixels: u64,
+    /// Whether it draws exactly the size asked for; otherwise the nearest of its own.
+    pub exact_size: bool,
+    /// Whether it takes a negative prompt.
+    pub negative_prompt: bool,
+    /// Whether [`Provider::reconcile`] can give proof either way. Where it cannot, "never twice" and
+    /// "always delivered" cannot both hold, and the brand's policy decides.
+    pub reconcilable: bool,
+}
+
+/// The answer to a submit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submitted {
+    /// The picture came with the answer.
+    Finished(Finished),
+    /// The provider works on it under this reference.
+    Accepted {
+        /// The provider's id of the call; ask for it with [`Provider::poll`].
+        provider_ref: String,
+    },
+}
+
+/// The answer to a poll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Polled {
+    /// Still at work.
+    Working {
+        /// How long the provider wants to be left alone.
+        ask_again_after: Duration,
+    },
+    /// Here is the picture.
+    Finished(Finished),
+}
+
+/// A picture and what it cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The picture as it came. Untrusted: imaging decides what it is, under its own limits.
+    pub bytes: Bytes,
+    /// What the provider says it is. A hint for the stored object, not a fact.
+    pub content_type: String,
+    /// The provider's id of the call, where it gives one.
+    pub provider_ref: Option<String>,
+    /// What the call cost, in millionths of a US dollar.
+    pub cost: Micros,
+    /// Tokens billed, for providers that bill by token.
+    pub tokens: Option<i32>,
+}
+
+/// The answer to a cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Canceled {
+    /// It stops, and costs no more than it did.
+    Stopped,
+    /// It had ended before.
+    TooLate,
+    /// This provider cannot stop a call.
+    Unsupported,
+}
+
+/// An attempt found in the ledger as submitted, without an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenAttempt {
+    /// The attempt; its seed is [`seed_of`](crate::seed_of) it.
+    pub attempt: AttemptId,
+    /// The model it was for.
+    pub model: String,
+    /// When the ledger recorded that it would be submitted.
+    pub submitted_at: DateTime<Utc>,
+}
+
+/// What became of an attempt without an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reconciled {
+    /// Proof that nothing was accepted: it may be sent again.
+    NotAccepted,
+    /// It was accepted: poll it.
+    Accepted {
+        /// The provider's id of the call.
+        provider_ref: String,
+    },
+    /// The provider has no way to tell.
+    Unknown,
+}

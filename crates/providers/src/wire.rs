@@ -1,0 +1,68 @@
+//! A request as the exact bytes that go to a provider.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use domain::{AttemptId, Micros};
+use http::Method;
+use sha2::{Digest, Sha256};
+
+/// A call that is ready to be sent: what [`Provider::prepare`](crate::Provider::prepare) makes.
+///
+/// It holds no key: the adapter adds the key as it sends, so a prepared call can be compared, hashed
+/// and kept in a golden file. `Debug` shows the size of the body and not the body, which holds the
+/// prompt.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// The ledger entry this call is paid under.
+    pub attempt: AttemptId,
+    /// The model, by the provider's own name for it.
+    pub model: String,
+    /// What the call is expected to cost, in millionths of a US dollar: the budget reserves this.
+    pub price: Micros,
+    /// The HTTP method.
+    pub method: Method,
+    /// Path and query, below the provider's base URL.
+    pub path: String,
+    /// The media type of the body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Prepared {
+    /// The SHA-256 of method, path and body in hexadecimal: tells in the ledger what was sent
+    /// without holding the prompt.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in [
+            self.method.as_str().as_bytes(),
+            self.path.as_bytes(),
+            &self.body,
+        ] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize()
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared")
+            .field("attempt", &self.attempt)
+            .field("model", &self.model)
+            .field("price", &self.price)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("content_type", &self.content_type)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}
