@@ -126,7 +126,11 @@ impl PublicId {
 
     /// Makes an id from 16 bytes of a cryptographic random source.
     pub fn from_random(bytes: [u8; 16]) -> Self {
-        Self(format!("{}{:032x}", Self::PREFIX, u128::from_be_bytes(bytes)))
+        Self(format!(
+            "{}{:032x}",
+            Self::PREFIX,
+            u128::from_be_bytes(bytes)
+        ))
     }
 
     /// Takes an id as it came from outside: ours, or one that an earlier platform made
@@ -167,14 +171,21 @@ mod tests {
 
     #[test]
     fn an_id_of_another_kind_is_refused() {
-        assert!("wrk_00000000000000000000000000000001".parse::<GenerationId>().is_err());
+        assert!(
+            "wrk_00000000000000000000000000000001"
+                .parse::<GenerationId>()
+                .is_err()
+        );
     }
 
     #[test]
     fn a_public_id_keeps_all_128_bits() {
         let id = PublicId::from_random([0xff; 16]);
         assert_eq!(id.as_str(), "gen_ffffffffffffffffffffffffffffffff");
-        assert_eq!(PublicId::from_random([0; 16]).as_str().len(), id.as_str().len());
+        assert_eq!(
+            PublicId::from_random([0; 16]).as_str().len(),
+            id.as_str().len()
+        );
     }
 
     #[test]

@@ -133,7 +133,10 @@ impl JobState {
 
     /// Whether nothing can happen to the job any more.
     pub fn is_ended(self) -> bool {
-        matches!(self, Self::Done | Self::Failed | Self::Canceled | Self::Expired)
+        matches!(
+            self,
+            Self::Done | Self::Failed | Self::Canceled | Self::Expired
+        )
     }
 
     /// The name in the `atelier.job.state` column.
@@ -201,7 +204,13 @@ mod tests {
     fn an_ended_job_cannot_move() {
         for state in JobState::ALL.into_iter().filter(|state| state.is_ended()) {
             for action in Move::ALL {
-                assert_eq!(state.after(action), Err(IllegalMove { from: state, action }));
+                assert_eq!(
+                    state.after(action),
+                    Err(IllegalMove {
+                        from: state,
+                        action
+                    })
+                );
             }
         }
     }

@@ -71,8 +71,13 @@ pub enum Lane {
 
 impl Lane {
     /// Every lane, the first served first.
-    pub const ALL: [Self; 5] =
-        [Self::Retry, Self::Enterprise, Self::Professional, Self::Starter, Self::Free];
+    pub const ALL: [Self; 5] = [
+        Self::Retry,
+        Self::Enterprise,
+        Self::Professional,
+        Self::Starter,
+        Self::Free,
+    ];
 
     /// How many picks of one round this lane gets while all lanes have work.
     ///

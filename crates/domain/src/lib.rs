@@ -4,14 +4,31 @@
 //! random numbers of its own. Time comes in as a [`Clock`] or an instant, chance as bytes or a
 //! fraction. That is what makes every rule testable without a server.
 
+mod catalog;
 mod clock;
+mod color;
+mod customization;
+mod field_error;
 mod ids;
 mod job;
 mod lane;
 mod money;
+mod product;
+mod render_style;
+mod zones;
 
+pub use catalog::{ProductSpec, PromptSpec, ZoneSpec};
 pub use clock::Clock;
+pub use color::Color;
+pub use customization::{
+    Customization, Customizations, ImageData, ImageMedia, ImageSource, ImageSourceError,
+    MAX_IMAGE_BYTES, MAX_IMAGE_URL_BYTES, StoredError, TextValue, ZoneValue,
+};
+pub use field_error::FieldError;
 pub use ids::{AttemptId, BrandId, GenerationId, IdError, KeyId, ProductId, PublicId, SessionId};
 pub use job::{Fence, IllegalMove, JobState, MAX_CRASHES, Move};
-pub use lane::{Lane, Plan};
+pub use lane::{Lane, Plan, UnknownName};
 pub use money::{Currency, Micros};
+pub use product::{ArSettings, OutputFormat, Product, Template};
+pub use render_style::RenderStyle;
+pub use zones::{Area, DEFAULT_MAX_LENGTH, Zone, ZoneType};
