@@ -1,1 +1,30 @@
-//! (first content follows)
+//! The real parts that tests and the demo run on.
+//!
+//! - [`PrivatePostgres`] and [`PrivateRedis`]: servers of one's own that cannot outlive the process
+//!   that started them; [`Guarded`] does the same for any program.
+//! - [`servers::shared`] and [`TestDatabase`]: one database per test, cloned from a migrated template.
+//! - [`ChaosProxy`]: a TCP proxy that refuses, delays, cuts, freezes and loses replies on command.
+//! - [`ManualClock`] and [`wait`]: time driven by hand, and waiting on a predicate instead of sleeping.
+//!
+//! It knows nothing of Atelier but the pure `domain` crate, so every other crate can test with it.
+//! What it deliberately has not: mocks of PostgreSQL or Redis, and containers.
+
+mod account;
+mod clock;
+mod durability;
+mod error;
+mod guard;
+mod launch;
+mod postgres;
+mod program;
+mod redis;
+mod scratch;
+pub mod wait;
+
+pub use account::Account;
+pub use clock::ManualClock;
+pub use durability::Durability;
+pub use error::ServerError;
+pub use guard::{Exit, GuardError, GuardSpec, Guarded, Log, Signal};
+pub use postgres::{PostgresOptions, PrivatePostgres};
+pub use redis::{PrivateRedis, RedisOptions};
