@@ -22,5 +22,5 @@ pub use provider::{
 };
 pub use registry::{Providers, UnknownProvider};
 pub use request::{ImageRequest, seed_of};
-pub use synthetic::{Failure, FailurePlan, PlanError};
+pub use synthetic::{Failure, FailurePlan, PlanError, Synthetic};
 pub use wire::Prepared;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::{ConfigError, ProvidersConfig};
 use crate::provider::Provider;
+use crate::synthetic::Synthetic;
 
 /// The providers of this process, by name. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +24,15 @@ pub struct UnknownProvider {
 }
 
 impl Providers {
+    /// Builds every provider that the settings describe.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where a provider cannot start.
+    pub fn from_config(config: &ProvidersConfig) -> Result<Self, ConfigError> {
+        let synthetic: Arc<dyn Provider> = Arc::new(Synthetic::start(&config.synthetic)?);
+        Ok(Self::of([synthetic]))
+    }
+
     /// A registry of exactly these. Of two with one name the later counts.
     pub fn of(providers: impl IntoIterator<Item = Arc<dyn Provider>>) -> Self {
         let by_name = providers
