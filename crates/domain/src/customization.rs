@@ -6,7 +6,12 @@
 //! [`Customizations::from_stored`] reads it back without asking the zones again, because a product
 //! that changed in between must not break work that was accepted before.
 
+mod field;
+mod given;
 mod image;
+mod parse;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -18,6 +23,8 @@ use crate::zones::{Zone, ZoneType};
 pub use image::{
     ImageData, ImageMedia, ImageSource, ImageSourceError, MAX_IMAGE_BYTES, MAX_IMAGE_URL_BYTES,
 };
+pub(crate) use parse::default_faults;
+pub use parse::{MAX_CUSTOMIZATIONS_BYTES, MAX_ZONES};
 
 /// The filled zones of one request, in drawing order.
 #[derive(Debug, Clone, PartialEq, Default)]

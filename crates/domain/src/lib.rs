@@ -4,6 +4,7 @@
 //! random numbers of its own. Time comes in as a [`Clock`] or an instant, chance as bytes or a
 //! fraction. That is what makes every rule testable without a server.
 
+mod allowed_chars;
 mod catalog;
 mod clock;
 mod color;
@@ -15,14 +16,17 @@ mod lane;
 mod money;
 mod product;
 mod render_style;
+mod shopper_text;
 mod zones;
 
+pub use allowed_chars::{AllowedChars, AllowedCharsError};
 pub use catalog::{ProductSpec, PromptSpec, ZoneSpec};
 pub use clock::Clock;
 pub use color::Color;
 pub use customization::{
     Customization, Customizations, ImageData, ImageMedia, ImageSource, ImageSourceError,
-    MAX_IMAGE_BYTES, MAX_IMAGE_URL_BYTES, StoredError, TextValue, ZoneValue,
+    MAX_CUSTOMIZATIONS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGE_URL_BYTES, MAX_ZONES, StoredError,
+    TextValue, ZoneValue,
 };
 pub use field_error::FieldError;
 pub use ids::{AttemptId, BrandId, GenerationId, IdError, KeyId, ProductId, PublicId, SessionId};
@@ -31,4 +35,5 @@ pub use lane::{Lane, Plan, UnknownName};
 pub use money::{Currency, Micros};
 pub use product::{ArSettings, OutputFormat, Product, Template};
 pub use render_style::RenderStyle;
+pub use shopper_text::{MAX_USER_PROMPT_GRAPHEMES, TextFault, clean_prompt, clean_text};
 pub use zones::{Area, DEFAULT_MAX_LENGTH, Zone, ZoneType};
