@@ -1,1 +1,37 @@
-//! (first content follows)
+//! Pictures: decode, compose, draw text, resize, encode.
+//!
+//! Synchronous and CPU only: bytes and a plan in, bytes and a report out. Nothing here reads a file, opens a
+//! connection or looks at a clock, so the same input always gives the same bytes.
+//!
+//! The way through the crate:
+//!
+//! 1. [`decode`] turns untrusted bytes into a [`Picture`], within [`DecodeLimits`] that hold before anything
+//!    of the picture's size is allocated.
+//! 2. [`compose`] draws a [`Composition`]: a base photograph and one [`Layer`] per zone of the product. Text is
+//!    drawn from [`Fonts`], exactly as given, and the [`Report`] says what was drawn and how.
+//! 3. [`thumbnail`] and [`resize`] make smaller variants, [`encode`] writes PNG, JPEG or WebP.
+//! 4. [`Pool`] runs such work on threads of its own, admitted by the pixels it touches.
+//!
+//! Deliberately not here: colour management (profiles are ignored, samples are taken as sRGB), animation,
+//! vector files, lossy WebP and AVIF.
+
+mod compose;
+mod decode;
+mod encode;
+mod error;
+mod picture;
+mod pool;
+mod resize;
+mod text;
+
+pub use compose::{
+    Align, Area, Base, Blend, Color, Composition, Content, Fit, Layer, LayerReport, PictureLayer,
+    RenderStyle, Report, TextLayer, TextReport, compose,
+};
+pub use decode::{DecodeLimits, SourceFormat, decode, sniff};
+pub use encode::{Format, encode};
+pub use error::{ImagingError, PoolError};
+pub use picture::Picture;
+pub use pool::{Pool, PoolConfig};
+pub use resize::{THUMBNAIL_SIDE_PX, resize, thumbnail};
+pub use text::Fonts;

@@ -1,0 +1,83 @@
+//! Drawing a plan.
+//!
+//! Every layer is drawn on a surface of its own that covers only the pixels it may touch, in the output's own
+//! orientation (text is outlined after turning, never drawn and then resampled), gets its render style there, and
+//! is blended once.
+
+mod blur;
+mod place;
+mod plan;
+mod relief;
+mod report;
+mod style;
+mod surface;
+
+pub use plan::{Area, Base, Composition, Content, Layer, PictureLayer, TextLayer};
+pub use report::{LayerReport, Report, TextReport};
+pub use style::{Align, Blend, Color, Fit, RenderStyle};
+
+use tiny_skia::{Pixmap, PixmapPaint, Transform};
+
+use crate::{Fonts, ImagingError, Picture};
+
+/// Draws a composition.
+///
+/// # Errors
+///
+/// [`ImagingError::InvalidPlan`], [`ImagingError::TooManyPixels`] and [`ImagingError::Empty`] for plans that cannot
+/// be drawn, [`ImagingError::MissingGlyph`] for text no font covers. Nothing is drawn half.
+pub fn compose(plan: &Composition, fonts: &Fonts) -> Result<(Picture, Report), ImagingError> {
+    plan.check()?;
+    let mut canvas = surface::blank(plan.width, plan.height)?;
+    canvas.fill(plan.background.skia());
+    if let Some(base) = &plan.base {
+        draw_base(&mut canvas, base)?;
+    }
+    let mut report = Report::default();
+    for layer in &plan.layers {
+        report.layers.push(draw_layer(&mut canvas, layer, fonts)?);
+    }
+    let picture = Picture::from_premultiplied_rgba(plan.width, plan.height, canvas.take())?;
+    Ok((picture, report))
+}
+
+fn draw_base(canvas: &mut Pixmap, base: &Base) -> Result<(), ImagingError> {
+    let area = Area {
+        x: 0.0,
+        y: 0.0,
+        width: f64::from(canvas.width()),
+        height: f64::from(canvas.height()),
+        rotation_degrees: 0.0,
+    };
+    surface::draw_picture(canvas, Transform::identity(), area, &base.picture, base.fit)
+}
+
+fn draw_layer(
+    canvas: &mut Pixmap,
+    layer: &Layer,
+    fonts: &Fonts,
+) -> Result<LayerReport, ImagingError> {
+    let (width, height) = (canvas.width(), canvas.height());
+    let drawn = surface::draw(layer, fonts, width, height)?;
+    if let Some(surface) = drawn.surface {
+        let paint = PixmapPaint {
+            opacity: layer.opacity,
+            blend_mode: layer.blend.mode(),
+            ..PixmapPaint::default()
+        };
+        let (x, y) = surface.origin;
+        canvas.draw_pixmap(
+            x,
+            y,
+            surface.pixels.as_ref(),
+            &paint,
+            Transform::identity(),
+            None,
+        );
+    }
+    Ok(LayerReport {
+        id: layer.id.clone(),
+        outside_output: layer.area.sticks_out(width, height),
+        text: drawn.text,
+    })
+}

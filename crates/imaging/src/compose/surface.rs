@@ -1,0 +1,170 @@
+//! One layer's own pixels.
+
+use tiny_skia::{
+    FillRule, FilterQuality, Paint, PathBuilder, Pattern, Pixmap, PixmapPaint, PixmapRef, Rect,
+    Shader, SpreadMode, Transform,
+};
+
+use super::place::place;
+use super::relief;
+use super::{Area, Color, Content, Fit, Layer, TextReport};
+use crate::resize::resize_crop;
+use crate::text::{TextBlock, layout};
+use crate::{Fonts, ImagingError, Picture};
+
+/// A layer's pixels and where their top left corner stands on the output.
+pub(super) struct Surface {
+    pub(super) pixels: Pixmap,
+    pub(super) origin: (i32, i32),
+}
+
+/// A drawn layer; no surface where nothing of it lies on the output.
+pub(super) struct Drawn {
+    pub(super) surface: Option<Surface>,
+    pub(super) text: Option<TextReport>,
+}
+
+pub(super) fn blank(width: u32, height: u32) -> Result<Pixmap, ImagingError> {
+    Pixmap::new(width, height).ok_or(ImagingError::Internal {
+        what: "allocating a surface",
+        source: None,
+    })
+}
+
+/// Draws a layer with its render style for an output of the given size.
+pub(super) fn draw(
+    layer: &Layer,
+    fonts: &Fonts,
+    width: u32,
+    height: u32,
+) -> Result<Drawn, ImagingError> {
+    let (area, block) = match &layer.content {
+        Content::Text(text) => {
+            let padding_em = relief::padding_em(layer.style);
+            (
+                layer.area,
+                Some(layout(&layer.id, text, layer.area, padding_em, fonts)?),
+            )
+        }
+        Content::Picture(_) | Content::Fill(_) => (layer.area.snapped(), None),
+    };
+    let depth_px = match &block {
+        Some(block) => relief::text_depth_px(block.report.size_px),
+        None => relief::shape_depth_px(area.width.min(area.height) as f32),
+    };
+    let reach_px = relief::reach_px(layer.style, depth_px);
+    let surface = match area.pixels(reach_px, width, height) {
+        None => None,
+        Some(rect) => {
+            let mut pixels = blank(rect.width, rect.height)?;
+            let to_surface = Transform::from_translate(-rect.x as f32, -rect.y as f32);
+            draw_content(&mut pixels, to_surface, area, layer, block.as_ref())?;
+            relief::apply(layer.style, &mut pixels, depth_px);
+            Some(Surface {
+                pixels,
+                origin: (rect.x, rect.y),
+            })
+        }
+    };
+    Ok(Drawn {
+        surface,
+        text: block.map(|block| block.report),
+    })
+}
+
+fn draw_content(
+    pixels: &mut Pixmap,
+    to_surface: Transform,
+    area: Area,
+    layer: &Layer,
+    block: Option<&TextBlock>,
+) -> Result<(), ImagingError> {
+    match &layer.content {
+        Content::Picture(content) => {
+            draw_picture(pixels, to_surface, area, &content.picture, content.fit)
+        }
+        Content::Fill(color) => {
+            draw_fill(pixels, to_surface, area, *color);
+            Ok(())
+        }
+        Content::Text(text) => {
+            if let Some(path) = block.and_then(|block| block.outline.as_ref()) {
+                let transform = to_surface.pre_concat(area.transform());
+                let paint = solid(text.color);
+                pixels.fill_path(path, &paint, FillRule::Winding, transform, None);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Draws a picture into an area. Upright pictures are copied sample by sample, turned ones sampled with smooth edges.
+pub(super) fn draw_picture(
+    pixels: &mut Pixmap,
+    to_surface: Transform,
+    area: Area,
+    picture: &Picture,
+    fit: Fit,
+) -> Result<(), ImagingError> {
+    let placement = place(
+        fit,
+        (picture.width(), picture.height()),
+        (area.width, area.height),
+    )?;
+    let scaled = resize_crop(picture, placement.crop, placement.width, placement.height)?;
+    let source =
+        PixmapRef::from_bytes(scaled.premultiplied_rgba(), scaled.width(), scaled.height()).ok_or(
+            ImagingError::Internal {
+                what: "reading a placed picture",
+                source: None,
+            },
+        )?;
+    let transform = to_surface.pre_concat(area.transform());
+    if !area.is_turned() {
+        let x = (transform.tx + placement.offset_x).round() as i32;
+        let y = (transform.ty + placement.offset_y).round() as i32;
+        let paint = PixmapPaint::default();
+        pixels.draw_pixmap(x, y, source, &paint, Transform::identity(), None);
+        return Ok(());
+    }
+    let transform = transform.pre_translate(placement.offset_x, placement.offset_y);
+    let (width, height) = (scaled.width() as f32, scaled.height() as f32);
+    let shader = Pattern::new(
+        source,
+        SpreadMode::Pad,
+        FilterQuality::Bicubic,
+        1.0,
+        Transform::identity(),
+    );
+    fill_rect(pixels, (width, height), &paint_with(shader), transform);
+    Ok(())
+}
+
+fn draw_fill(pixels: &mut Pixmap, to_surface: Transform, area: Area, color: Color) {
+    let size = (area.width as f32, area.height as f32);
+    fill_rect(
+        pixels,
+        size,
+        &solid(color),
+        to_surface.pre_concat(area.transform()),
+    );
+}
+
+fn fill_rect(pixels: &mut Pixmap, size: (f32, f32), paint: &Paint<'_>, transform: Transform) {
+    if let Some(rect) = Rect::from_xywh(0.0, 0.0, size.0, size.1) {
+        let path = PathBuilder::from_rect(rect);
+        pixels.fill_path(&path, paint, FillRule::Winding, transform, None);
+    }
+}
+
+fn solid(color: Color) -> Paint<'static> {
+    paint_with(Shader::SolidColor(color.skia()))
+}
+
+fn paint_with(shader: Shader<'_>) -> Paint<'_> {
+    Paint {
+        shader,
+        anti_alias: true,
+        ..Paint::default()
+    }
+}

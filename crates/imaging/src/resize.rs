@@ -1,0 +1,89 @@
+//! Changing size: Lanczos3 on premultiplied samples.
+
+use fast_image_resize::images::Image;
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use crate::{ImagingError, Picture};
+
+/// The usual longest side of a thumbnail.
+pub const THUMBNAIL_SIDE_PX: u32 = 300;
+
+/// A rectangle of the source, in its pixels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crop {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+}
+
+/// Resizes to exactly these sides; the proportions are the caller's business.
+///
+/// # Errors
+///
+/// [`ImagingError::Empty`] for a side of zero.
+pub fn resize(picture: &Picture, width: u32, height: u32) -> Result<Picture, ImagingError> {
+    let whole = Crop {
+        x: 0.0,
+        y: 0.0,
+        width: f64::from(picture.width()),
+        height: f64::from(picture.height()),
+    };
+    resize_crop(picture, whole, width, height)
+}
+
+/// Fits the picture inside a square of `max_side_px`, keeping its proportions; a smaller picture stays as it is.
+///
+/// # Errors
+///
+/// [`ImagingError::Empty`] if `max_side_px` is zero.
+pub fn thumbnail(picture: &Picture, max_side_px: u32) -> Result<Picture, ImagingError> {
+    let longest = picture.width().max(picture.height());
+    if longest <= max_side_px {
+        return Ok(picture.clone());
+    }
+    let scale = f64::from(max_side_px) / f64::from(longest);
+    let side = |px: u32| ((f64::from(px) * scale).round() as u32).clamp(1, max_side_px.max(1));
+    if max_side_px == 0 {
+        return Err(ImagingError::Empty {
+            width: 0,
+            height: 0,
+        });
+    }
+    resize(picture, side(picture.width()), side(picture.height()))
+}
+
+/// Resizes a part of the picture.
+pub(crate) fn resize_crop(
+    picture: &Picture,
+    crop: Crop,
+    width: u32,
+    height: u32,
+) -> Result<Picture, ImagingError> {
+    if width == 0 || height == 0 {
+        return Err(ImagingError::Empty { width, height });
+    }
+    let mut target = Image::new(width, height, PixelType::U8x4);
+    // The samples are premultiplied already, so the resizer must not do it again.
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .crop(crop.x, crop.y, crop.width, crop.height)
+        .use_alpha(false);
+    Resizer::new()
+        .resize(&picture.view()?, &mut target, &options)
+        .map_err(|error| ImagingError::internal("resizing", error))?;
+    let mut pixels = target.into_vec();
+    if !picture.is_opaque() {
+        restore_premultiplied(&mut pixels);
+    }
+    Picture::from_premultiplied_rgba(width, height, pixels)
+}
+
+/// Lanczos overshoots: a colour sample may come out above its alpha, which no premultiplied pixel may be.
+fn restore_premultiplied(pixels: &mut [u8]) {
+    for [r, g, b, a] in pixels.as_chunks_mut::<4>().0 {
+        *r = (*r).min(*a);
+        *g = (*g).min(*a);
+        *b = (*b).min(*a);
+    }
+}
