@@ -7,33 +7,47 @@
 mod allowed_chars;
 mod catalog;
 mod clock;
+mod codes;
 mod color;
 mod customization;
+mod events;
+mod fair;
 mod field_error;
 mod ids;
 mod job;
 mod lane;
 mod money;
 mod product;
+mod quota;
 mod render_style;
+mod retry;
 mod shopper_text;
+mod usage;
 mod zones;
 
 pub use allowed_chars::{AllowedChars, AllowedCharsError};
 pub use catalog::{ProductSpec, PromptSpec, ZoneSpec};
 pub use clock::Clock;
+pub use codes::FailureCode;
 pub use color::Color;
 pub use customization::{
     Customization, Customizations, ImageData, ImageMedia, ImageSource, ImageSourceError,
     MAX_CUSTOMIZATIONS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGE_URL_BYTES, MAX_ZONES, StoredError,
     TextValue, ZoneValue,
 };
+pub use events::{
+    CompletedPayload, Ending, Event, EventKind, OutputPayload, failed_data, started_data,
+};
+pub use fair::{Candidate, DeficitRoundRobin};
 pub use field_error::FieldError;
 pub use ids::{AttemptId, BrandId, GenerationId, IdError, KeyId, ProductId, PublicId, SessionId};
 pub use job::{Fence, IllegalMove, JobState, MAX_CRASHES, Move};
 pub use lane::{Lane, Plan, UnknownName};
 pub use money::{Currency, Micros};
 pub use product::{ArSettings, OutputFormat, Product, Template};
+pub use quota::{QuotaPolicy, grant};
 pub use render_style::RenderStyle;
+pub use retry::RetryPolicy;
 pub use shopper_text::{MAX_USER_PROMPT_GRAPHEMES, TextFault, clean_prompt, clean_text};
+pub use usage::{Metric, UsageId};
 pub use zones::{Area, DEFAULT_MAX_LENGTH, Zone, ZoneType};
