@@ -288,12 +288,16 @@ impl Guarded {
         Ok(self.exited().await)
     }
 
-    /// Puts `next`, which guards the same folder, in this one's place; the program of this one must
-    /// have ended. At every moment one of the two guards the folder.
-    pub(crate) fn replace(&mut self, next: Self) {
+    /// Waits until this program has ended, then starts another which takes over the same folder. At
+    /// every moment one of the two guards the folder.
+    pub(crate) async fn succeed_by(&mut self, spec: &GuardSpec) -> Result<(), GuardError> {
+        // A guard heeds "keep" only after it has reported the end.
+        self.exited().await;
+        let next = Self::spawn(spec)?;
         let mut old = std::mem::replace(self, next);
         // A guard that is gone removes nothing either.
         let _ = old.order("keep");
+        Ok(())
     }
 
     fn order(&mut self, order: &str) -> Result<(), GuardError> {

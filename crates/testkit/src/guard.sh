@@ -6,7 +6,7 @@
 # included, the kernel closes the pipe; the end of input is the order to stop PROGRAM (STOP_SIGNAL,
 # then KILL after GRACE_TENTHS tenths of a second) and to remove DIR. Lines on the pipe are orders:
 #   stop        stop PROGRAM now, keep watching DIR
-#   keep        leave DIR alone in the end: another guard has taken it over
+#   keep        leave DIR alone in the end: another guard has taken it over (only after "exit")
 #   (a signal)  send that signal to PROGRAM
 # Standard output carries two lines back: "pid N" after the start, "exit STATUS" after the end.
 # Only POSIX sh: dash on Debian, bash 3.2 on macOS.

@@ -48,7 +48,7 @@ pub(crate) async fn launch<S: Server>(
         tries += 1;
         let try_port = port.map_or_else(scratch::free_port, Ok)?;
         let log_start = std::fs::metadata(server.log()).map_or(0, |found| found.len());
-        guard.replace(Guarded::spawn(&server.spec(try_port))?);
+        guard.succeed_by(&server.spec(try_port)).await?;
         match until_ready(server, guard, try_port).await {
             Ok(()) => return Ok(try_port),
             Err(failure) => {

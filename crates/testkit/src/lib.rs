@@ -2,7 +2,7 @@
 //!
 //! - [`PrivatePostgres`] and [`PrivateRedis`]: servers of one's own that cannot outlive the process
 //!   that started them; [`Guarded`] does the same for any program.
-//! - [`servers::shared`] and [`TestDatabase`]: one database per test, cloned from a migrated template.
+//! - [`servers`] and [`TestDatabase`]: one database per test, cloned from a migrated template.
 //! - [`ChaosProxy`]: a TCP proxy that refuses, delays, cuts, freezes and loses replies on command.
 //! - [`ManualClock`] and [`wait`]: time driven by hand, and waiting on a predicate instead of sleeping.
 //!
@@ -11,20 +11,25 @@
 
 mod account;
 mod clock;
+mod database;
 mod durability;
 mod error;
 mod guard;
 mod launch;
 mod postgres;
 mod program;
+mod proxy;
 mod redis;
 mod scratch;
+pub mod servers;
 pub mod wait;
 
 pub use account::Account;
 pub use clock::ManualClock;
+pub use database::TestDatabase;
 pub use durability::Durability;
 pub use error::ServerError;
 pub use guard::{Exit, GuardError, GuardSpec, Guarded, Log, Signal};
 pub use postgres::{PostgresOptions, PrivatePostgres};
+pub use proxy::{ChaosProxy, Mode};
 pub use redis::{PrivateRedis, RedisOptions};

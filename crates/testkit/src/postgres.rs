@@ -153,8 +153,7 @@ impl Cluster {
             ])
             .args(["--locale=C", "--no-instructions", "-D"])
             .args([&self.data]);
-        guard.exited().await;
-        guard.replace(Guarded::spawn(&spec)?);
+        guard.succeed_by(&spec).await?;
         match guard.exited().await {
             Exit::Status(0) => Ok(()),
             exit => {

@@ -2,7 +2,7 @@
 //! lines, and keeps them until its standard input ends.
 //!
 //! The lines `ATELIER_TEST_DATABASE_URL` and `ATELIER_TEST_REDIS_URL` are what
-//! `testkit::servers::shared` reads; the others tell what to look at when something is left behind.
+//! [`testkit::servers`] reads; the others tell what to look at when something is left behind.
 
 use std::io::{self, Read, Write};
 
