@@ -68,6 +68,7 @@ mod tests {
         let inner = private.path().join("inner");
         std::fs::create_dir(&inner).unwrap();
         std::fs::set_permissions(&inner, PermissionsExt::from_mode(0o1777)).unwrap();
+        std::fs::set_permissions(private.path(), PermissionsExt::from_mode(0o700)).unwrap();
         assert!(!is_open_to_all(&inner));
         std::fs::set_permissions(private.path(), PermissionsExt::from_mode(0o755)).unwrap();
         assert!(is_open_to_all(&inner));
