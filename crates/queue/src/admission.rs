@@ -122,7 +122,10 @@ impl InlineGate {
             return Inline::Later(reason);
         }
         self.lanes[index(lane)].own += 1;
-        *self.own_brands.entry(brand.clone()).or_default() += 1;
+        // Without a board there is no share to count for, and no next board to clear the counts.
+        if self.fresh_board(now).is_some() {
+            *self.own_brands.entry(brand.clone()).or_default() += 1;
+        }
         Inline::Now
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use deadpool_redis::{Connection, Manager, Pool, Runtime};
 use prometheus::Registry;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline};
+use rustls::crypto::CryptoProvider;
 use secrecy::ExposeSecret;
 
 use crate::config::QueueArgs;
@@ -45,6 +46,7 @@ impl Queue {
                 "the Redis key prefix must be a text without braces",
             ));
         }
+        provide_cryptography();
         let url = args.redis_url.expose_secret();
         let client = Client::open(url).map_err(|_| QueueError::Url)?;
         let config = AsyncConnectionConfig::new()
@@ -132,5 +134,14 @@ impl Queue {
                 })??;
         timer.done();
         Ok(value)
+    }
+}
+
+/// The Redis client panics on a `rediss://` URL when the process names no provider of cryptography.
+/// One that was named before, by the bootstrap or another client, stays.
+fn provide_cryptography() {
+    if CryptoProvider::get_default().is_none() {
+        // Fails only where another thread has just named one, which will do as well.
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     }
 }
