@@ -4,6 +4,7 @@
 //! as [`SecretString`](crate::SecretString) with `hide_env_values = true`, so that neither a debug
 //! line nor `--help` shows them.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,26 +75,37 @@ impl CommonArgs {
 }
 
 /// Parses the command line and the environment of a role, or ends the process like clap does: help
-/// and version with 0, a wrong setting with 2 and its name.
+/// and version with 0, a wrong setting with 2 and its name. See [`try_parse_from`].
+pub fn parse<C: Parser>(admin_listen: &'static str, also_known: &[&str]) -> C {
+    try_parse_from(std::env::args_os(), admin_listen, also_known)
+        .unwrap_or_else(|error| error.exit())
+}
+
+/// Parses `arguments` (the program's name first) and the environment.
 ///
 /// `admin_listen` is the role's own default for the admin port and is shown by `--help`.
 /// `also_known` are variables of other roles that one shared environment file may hold; all other
 /// unknown variables that begin with `ATELIER_` are refused.
-pub fn parse<C: Parser>(admin_listen: &'static str, also_known: &[&str]) -> C {
+///
+/// # Errors
+/// A setting that is unknown, missing or malformed, by name; also the request for help or version.
+pub fn try_parse_from<C: Parser>(
+    arguments: impl IntoIterator<Item = OsString>,
+    admin_listen: &'static str,
+    also_known: &[&str],
+) -> Result<C, clap::Error> {
     let mut command = C::command();
-    let has_admin_port = command
+    if command
         .get_arguments()
-        .any(|arg| arg.get_id() == "admin_listen");
-    if has_admin_port {
+        .any(|arg| arg.get_id() == "admin_listen")
+    {
         command = command.mut_arg("admin_listen", |arg| arg.default_value(admin_listen));
     }
-    let matches = command.get_matches_mut();
-    if let Err(unknown) = check_environment(&command, also_known) {
-        clap::Error::raw(ErrorKind::UnknownArgument, format!("{unknown}\n"))
-            .with_cmd(&command)
-            .exit();
-    }
-    C::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    check_environment(&command, also_known).map_err(|unknown| {
+        clap::Error::raw(ErrorKind::UnknownArgument, format!("{unknown}\n")).with_cmd(&command)
+    })?;
+    C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 #[cfg(test)]
@@ -124,6 +136,29 @@ mod tests {
         assert!(parse("86400").is_ok());
         assert!(parse("86401").is_err());
         assert!(parse("-1").is_err());
+    }
+
+    #[test]
+    fn a_role_has_its_own_default_for_the_admin_port_which_a_flag_overrides() {
+        let parse = |arguments: &[&str]| {
+            let arguments = arguments.iter().map(OsString::from);
+            try_parse_from::<Settings>(arguments, "127.0.0.1:9102", &[])
+                .unwrap()
+                .common
+        };
+        assert_eq!(parse(&["role"]).admin_listen.to_string(), "127.0.0.1:9102");
+        let overridden = parse(&["role", "--admin-listen", "[::1]:7"]);
+        assert_eq!(overridden.admin_listen.to_string(), "[::1]:7");
+    }
+
+    #[test]
+    fn help_shows_the_roles_own_default() {
+        let arguments = ["role", "--help"].map(OsString::from);
+        let help = try_parse_from::<Settings>(arguments, "127.0.0.1:9102", &[]).unwrap_err();
+        assert!(
+            help.to_string().contains("[default: 127.0.0.1:9102]"),
+            "{help}"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! | [`CommonArgs`], [`parse`], [`check_environment`] | settings every role has, and refusing unknown ones by name |
 //! | [`SystemClock`] | the only place that reads the machine's wall clock |
 //! | [`telemetry`] | log lines; [`TraceContext`] follows a job through all processes |
-//! | [`metrics`], [`metrics!`] | one registry per process, naming rules checked on registration |
+//! | [`mod@metrics`], [`metrics!`] | one registry per process, naming rules checked on registration |
 //! | [`Admin`] | `/metrics`, `/livez`, `/readyz` and what a role adds |
 //! | [`ShutdownHandle`] | drain first, stop hard later |
 //! | [`Tasks`] | the only place that spawns: a task that dies stops the process with a reason |
@@ -31,7 +31,7 @@ mod timer;
 mod trace;
 
 pub use admin::Admin;
-pub use args::{CommonArgs, LogFormat, parse};
+pub use args::{CommonArgs, LogFormat, parse, try_parse_from};
 pub use batch::{BatchConfig, BatchConfigError, BatchError, BatchMetrics, Batcher};
 pub use clock::SystemClock;
 pub use context::{Context, Role};
