@@ -47,13 +47,15 @@ impl ShutdownReason {
     }
 }
 
+/// Without the detail of a failed task: that is logged once, where the task ended, and `/readyz` shows
+/// this text to whoever asks.
 impl fmt::Display for ShutdownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signal(name) => write!(f, "received {name}"),
             Self::Requested(why) => f.write_str(why),
             Self::StartFailed => f.write_str("the role could not start"),
-            Self::TaskFailed { task, detail } => write!(f, "task {task} failed: {detail}"),
+            Self::TaskFailed { task, .. } => write!(f, "task {task} failed"),
             Self::TaskEnded { task } => write!(f, "essential task {task} ended on its own"),
         }
     }

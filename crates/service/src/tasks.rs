@@ -6,7 +6,8 @@
 //! not end before a shutdown was asked for.
 //!
 //! Tasks are expected to watch [`ShutdownHandle::soft`] and to end by themselves; what still runs
-//! when the hard token is cancelled is dropped at its next await and reported as cut off.
+//! when the hard token is cancelled is dropped at its next await and reported as cut off. A task runs
+//! in the tracing span it was spawned in, so that its lines keep the `trace_id`.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::run::BoxError;
 use crate::shutdown::{ShutdownHandle, ShutdownReason};
@@ -161,7 +163,7 @@ impl Tasks {
         let (answer, answered) = oneshot::channel();
         let entry = self.enter(name);
         let tasks = self.clone();
-        self.shared.tracker.spawn(async move {
+        let supervised = async move {
             let outcome = match tasks.run_until_hard(name, task).await {
                 None => Err(TaskFailure::CutOff),
                 Some(Err(_)) => Err(TaskFailure::Panicked),
@@ -170,7 +172,8 @@ impl Tasks {
             // The caller may have stopped listening; the work is done all the same.
             let _ = answer.send(outcome);
             drop(entry);
-        });
+        };
+        self.shared.tracker.spawn(supervised.in_current_span());
         async move { answered.await.unwrap_or(Err(TaskFailure::CutOff)) }
     }
 
@@ -213,13 +216,14 @@ impl Tasks {
     {
         let entry = self.enter(name);
         let tasks = self.clone();
-        self.shared.tracker.spawn(async move {
+        let supervised = async move {
             let failure = task.map(TaskOutcome::into_failure);
             if let Some(outcome) = tasks.run_until_hard(name, failure).await {
                 tasks.judge(name, ending, outcome);
             }
             drop(entry);
-        });
+        };
+        self.shared.tracker.spawn(supervised.in_current_span());
     }
 
     /// `None` when the hard token came first. The task is polled before the token, so one that
@@ -248,22 +252,19 @@ impl Tasks {
         outcome: std::thread::Result<Option<BoxError>>,
     ) {
         let shutdown = &self.shared.shutdown;
-        let reason = match outcome {
-            Ok(None) if ending == Ending::Essential && !shutdown.is_draining() => {
-                ShutdownReason::TaskEnded { task }
+        let detail = match outcome {
+            Ok(None) => {
+                if ending == Ending::Essential && !shutdown.is_draining() {
+                    tracing::error!(task, "an essential task ended on its own");
+                    shutdown.drain(ShutdownReason::TaskEnded { task });
+                }
+                return;
             }
-            Ok(None) => return,
-            Ok(Some(error)) => ShutdownReason::TaskFailed {
-                task,
-                detail: error_chain(error.as_ref()),
-            },
-            Err(panic) => {
-                let detail = format!("panicked: {}", panic_text(panic.as_ref()));
-                ShutdownReason::TaskFailed { task, detail }
-            }
+            Ok(Some(error)) => error_chain(error.as_ref()),
+            Err(panic) => format!("panicked: {}", panic_text(panic.as_ref())),
         };
-        tracing::error!(task, reason = %reason, "a task stops the process");
-        shutdown.drain(reason);
+        tracing::error!(task, error = detail, "a task failed and stops the process");
+        shutdown.drain(ShutdownReason::TaskFailed { task, detail });
     }
 
     fn enter(&self, name: &'static str) -> Entry {

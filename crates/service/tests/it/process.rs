@@ -220,7 +220,13 @@ fn a_task_that_dies_fails_the_process_and_is_named() {
     let mut process = Process::start("task-fails", &[]);
     assert_eq!(process.exit_code(), Some(1));
     let last = process.lines().pop().unwrap();
-    assert_eq!(last["error"], "task renew failed: no database: reset");
+    assert_eq!(last["error"], "task renew failed");
+    assert_eq!(
+        process.log().matches("no database: reset").count(),
+        1,
+        "{}",
+        process.log()
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use service::{CutOff, ShutdownHandle, ShutdownReason, TaskFailure, Tasks};
+use service::{CutOff, LogFormat, ShutdownHandle, ShutdownReason, TaskFailure, Tasks, telemetry};
 use tokio::sync::oneshot;
 
 use crate::support::{soon, until};
@@ -148,6 +148,17 @@ async fn work_run_to_its_end_gives_its_result_or_why_there_is_none() {
     let hangs = tasks.run_to_end("hang", std::future::pending::<()>());
     shutdown.stop_now(REQUESTED);
     assert_eq!(soon("work", hangs).await, Err(TaskFailure::CutOff));
+}
+
+#[tokio::test]
+async fn work_keeps_the_span_it_was_started_in() {
+    let sink = telemetry::subscriber(LogFormat::Json, "info", std::io::sink).unwrap();
+    let _subscribed = tracing::subscriber::set_default(sink);
+    let (tasks, _shutdown) = set();
+    let name = async { tracing::Span::current().metadata().map(|span| span.name()) };
+    let span = tracing::info_span!("request");
+    let work = span.in_scope(|| tasks.run_to_end("write", name));
+    assert_eq!(soon("the work", work).await, Ok(Some("request")));
 }
 
 #[tokio::test]
