@@ -20,14 +20,11 @@ async fn query_one(url: &str, sql: &str) -> String {
 
 #[tokio::test]
 async fn a_private_server_runs_never_as_root_and_keeps_data_over_stop_and_kill_9() {
-    let options = PostgresOptions {
-        durability: Durability::Demo,
-        ..PostgresOptions::default()
-    };
-    let mut server = PrivatePostgres::start(&options).await.unwrap();
+    let mut server = PrivatePostgres::start(&PostgresOptions::default())
+        .await
+        .unwrap();
     let first = server.pid();
     assert_ne!(owner_of(first), "root");
-    assert_eq!(query_one(&server.url(), "SHOW fsync").await, "on");
     query_one(&server.url(), "CREATE TABLE kept AS SELECT 42 AS answer").await;
 
     server.stop().await.unwrap();
@@ -51,15 +48,19 @@ async fn a_private_server_runs_never_as_root_and_keeps_data_over_stop_and_kill_9
 }
 
 #[tokio::test]
-async fn given_settings_win_over_ours() {
+async fn a_demo_server_flushes_its_commits_and_given_settings_win_over_ours() {
     let settings = vec![("max_connections".into(), "17".into())];
     let options = PostgresOptions {
+        durability: Durability::Demo,
         settings,
-        ..PostgresOptions::default()
     };
     let server = PrivatePostgres::start(&options).await.unwrap();
     assert_eq!(query_one(&server.url(), "SHOW max_connections").await, "17");
-    assert_eq!(query_one(&server.url(), "SHOW fsync").await, "off");
+    assert_eq!(query_one(&server.url(), "SHOW fsync").await, "on");
+    assert_eq!(
+        query_one(&server.url(), "SHOW synchronous_commit").await,
+        "on"
+    );
 }
 
 #[tokio::test]
