@@ -33,16 +33,16 @@ fn finish(style: RenderStyle) -> Option<Finish> {
     match style {
         RenderStyle::Print => None,
         RenderStyle::Engraved => Some(Finish {
-            body: 0.78,
+            body: 0.8,
             height: -1.0,
-            highlight: 0.6,
+            highlight: 0.75,
             shade: 0.75,
-            lip: 0.75,
+            lip: 0.85,
             cast: 0.0,
             cast_distance: 0.0,
         }),
         RenderStyle::Embossed => Some(Finish {
-            body: 0.85,
+            body: 0.94,
             height: 1.0,
             highlight: 0.6,
             shade: 0.5,
@@ -62,9 +62,9 @@ fn finish(style: RenderStyle) -> Option<Finish> {
     }
 }
 
-/// Depth of letters: a thirtieth of their size, so that thin strokes keep a floor.
+/// Depth of letters: small against their size, so that thin strokes keep a floor.
 pub(super) fn text_depth_px(size_px: f32) -> f32 {
-    (size_px / 30.0).clamp(0.8, 8.0)
+    (size_px / 26.0).clamp(0.8, 8.0)
 }
 
 /// Depth of plates and pictures by their shorter side.
