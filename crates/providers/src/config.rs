@@ -1,8 +1,9 @@
-//! Settings of the providers.
+//! Settings of the providers and of the guarded fetch.
 
 use std::num::NonZeroUsize;
 
 use clap::Args;
+use ipnet::IpNet;
 
 use crate::synthetic::FailurePlan;
 
@@ -73,10 +74,55 @@ impl Default for SyntheticConfig {
     }
 }
 
-/// Settings under which a provider cannot start.
+/// Settings of the guarded fetch of pictures that a shopper names by URL.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Fetching pictures")]
+pub struct FetchConfig {
+    /// The largest picture that is fetched, in bytes.
+    #[arg(long, env = "ATELIER_FETCH_MAX_BYTES", default_value_t = Self::DEFAULT_MAX_BYTES)]
+    #[arg(value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub fetch_max_bytes: u64,
+
+    /// How long one fetch may take from the name's look-up to the last byte, in milliseconds.
+    #[arg(long, env = "ATELIER_FETCH_TIMEOUT_MS", default_value_t = Self::DEFAULT_TIMEOUT_MS)]
+    #[arg(value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub fetch_timeout_ms: u64,
+
+    /// Networks that may be fetched from although they are not public, over plain HTTP and on any
+    /// port too, separated by commas, such as `127.0.0.0/8,fd00::/8`. None by default.
+    #[arg(
+        long,
+        env = "ATELIER_FETCH_ALLOW_CIDRS",
+        value_name = "CIDRS",
+        value_delimiter = ','
+    )]
+    pub fetch_allow_cidrs: Vec<IpNet>,
+}
+
+impl FetchConfig {
+    /// Ten megabytes: a 24-megapixel photograph as JPEG.
+    pub const DEFAULT_MAX_BYTES: u64 = 10_000_000;
+    /// Ten seconds: the largest picture at 8 Mbit/s.
+    pub const DEFAULT_TIMEOUT_MS: u64 = 10_000;
+}
+
+impl Default for FetchConfig {
+    fn default() -> Self {
+        Self {
+            fetch_max_bytes: Self::DEFAULT_MAX_BYTES,
+            fetch_timeout_ms: Self::DEFAULT_TIMEOUT_MS,
+            fetch_allow_cidrs: Vec::new(),
+        }
+    }
+}
+
+/// Settings under which a part of this crate cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The operating system gave no thread to draw on.
     #[error("cannot start the drawing threads of the synthetic provider")]
     Threads(#[source] std::io::Error),
+    /// TLS could not be set up.
+    #[error("cannot build the HTTP client")]
+    HttpClient(#[source] reqwest::Error),
 }

@@ -16,6 +16,7 @@ mod palette;
 mod png_writer;
 mod pool;
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub use self::failures::{Failure, FailurePlan, PlanError};
 use self::calls::Calls;
 use self::order::Order;
 use self::palette::Palette;
+use self::png_writer::PngWriter;
 use self::pool::Pool;
 use crate::config::{ConfigError, SyntheticConfig};
 use crate::error::{ErrorKind, Next, ProviderError};
@@ -104,7 +106,7 @@ impl Synthetic {
         let motif = order.motif();
         let palette = Palette::of(&order.prompt, motif);
         let (width_px, height_px) = (order.width_px, order.height_px);
-        let drawing = move || marble::draw(width_px, height_px, motif, &palette);
+        let drawing = move || draw(width_px, height_px, motif, &palette);
         let mut picture = self.pool.draw(drawing).await.map_err(|error| {
             // The picture never came to be, so nothing is charged.
             let next = Next::OtherProvider;
@@ -145,6 +147,13 @@ impl Synthetic {
             Failure::Truncated => None,
         }
     }
+}
+
+/// Pure processor work: belongs on the pool.
+fn draw(width_px: u32, height_px: u32, motif: u64, palette: &Palette) -> io::Result<Vec<u8>> {
+    let mut png = PngWriter::new(width_px, height_px)?;
+    marble::paint(width_px, height_px, motif, palette, |row| png.row(row))?;
+    png.finish()
 }
 
 #[async_trait]

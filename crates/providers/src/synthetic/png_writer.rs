@@ -112,7 +112,11 @@ mod tests {
     #[test]
     fn a_file_holds_the_pixels_it_was_given() {
         let rows: Vec<Vec<u8>> = (0..5u8)
-            .map(|y| (0..21u8).map(|x| x.wrapping_mul(37) ^ y.wrapping_mul(91)).collect())
+            .map(|y| {
+                (0..21u8)
+                    .map(|x| x.wrapping_mul(37) ^ y.wrapping_mul(91))
+                    .collect()
+            })
             .collect();
         let mut png = PngWriter::new(7, 5).unwrap();
         for row in &rows {

@@ -296,37 +296,3 @@ fn settings_that_make_no_sense_are_refused_with_the_reason() {
     refused(&["--synthetic-threads", "0"]);
     refused(&["--synthetic-latency-ms", "600001"]);
 }
-
-#[test]
-fn zz_dump() {
-    let rt = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    rt.block_on(async {
-        let provider = provider("");
-        for (i, p) in [
-            "gold",
-            "rose and gold",
-            "blue with gold",
-            "forest",
-            "lavender",
-            "sunset coral",
-            "midnight",
-            "silver marble",
-        ]
-        .iter()
-        .enumerate()
-        {
-            let r = ImageRequest {
-                width_px: 1024,
-                height_px: if i % 2 == 0 { 1024 } else { 480 },
-                ..request(p)
-            };
-            let t = std::time::Instant::now();
-            let f = picture(&provider, &r).await;
-            eprintln!("{p} {:?} {}", t.elapsed(), f.bytes.len());
-            std::fs::write(format!("/tmp/pic{i}.png"), &f.bytes).unwrap();
-        }
-    });
-}
