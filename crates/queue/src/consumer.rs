@@ -336,7 +336,7 @@ impl Consumer {
         if let Some(reader) = self.connection.take() {
             return Ok(Some(reader));
         }
-        let connected = self.wake.unless_woken(self.connect()).await;
+        let connected = self.wake.unless_woken(Box::pin(self.connect())).await;
         connected.transpose().map_err(QueueError::redis("connect"))
     }
 

@@ -113,16 +113,15 @@ impl Queue {
         let timer = self.inner.metrics.time(during);
         let limit = self.inner.command_timeout;
         let work = async {
-            let mut conn = self
-                .inner
-                .pool
-                .get()
-                .await
-                .map(Connection::from)
-                .map_err(|source| QueueError::Connection {
-                    during,
-                    source: Box::new(source),
-                })?;
+            let mut conn =
+                self.inner
+                    .pool
+                    .get()
+                    .await
+                    .map_err(|source| QueueError::Connection {
+                        during,
+                        source: Box::new(source),
+                    })?;
             run(&mut conn).await.map_err(QueueError::redis(during))
         };
         let value =

@@ -125,7 +125,7 @@ impl Feed {
     /// cancellation could lose.
     async fn listen(&mut self) -> Result<String, RedisError> {
         if self.live.is_none() {
-            self.live = Some(self.connect().await?);
+            self.live = Some(Box::pin(self.connect()).await?);
             if self.backoff.failures() > 0 {
                 tracing::info!(feed = self.name, "subscribed to Redis again");
             }
@@ -134,7 +134,7 @@ impl Feed {
         let answer_limit = self.queue.inner.command_timeout;
         while let Some(live) = self.live.as_mut() {
             match tokio::time::timeout(SILENCE, live.messages.next()).await {
-                Ok(Some(message)) => return message.get_payload().map_err(RedisError::from),
+                Ok(Some(message)) => return message.get_payload(),
                 Ok(None) => break,
                 Err(_) => {
                     let ping = tokio::time::timeout(answer_limit, live.sink.ping::<redis::Value>());

@@ -4,6 +4,7 @@ use domain::Lane;
 use prometheus::Registry;
 use queue::{ErrorClass, Queue, QueueArgs, QueueError};
 use testkit::{PrivateRedis, RedisOptions};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use crate::world::{PATIENCE, World, job};
@@ -64,11 +65,8 @@ async fn a_tls_url_is_spoken_to_in_tls() {
     let url = format!("rediss://{}/0", listener.local_addr().unwrap());
     let queue = Queue::new(&QueueArgs::for_url(&url), &Registry::new()).unwrap();
     let hello = async {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut first = [0_u8; 1];
-        stream.readable().await.unwrap();
-        stream.try_read(&mut first).unwrap();
-        first[0]
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap()
     };
     let both = async { tokio::join!(hello, queue.lengths()) };
     let (first, lengths) = tokio::time::timeout(PATIENCE, both).await.unwrap();
