@@ -101,11 +101,23 @@ pub fn try_parse_from<C: Parser>(
     {
         command = command.mut_arg("admin_listen", |arg| arg.default_value(admin_listen));
     }
-    let mut matches = command.try_get_matches_from_mut(arguments)?;
-    check_environment(&command, also_known).map_err(|unknown| {
-        clap::Error::raw(ErrorKind::UnknownArgument, format!("{unknown}\n")).with_cmd(&command)
-    })?;
+    let matches = command.try_get_matches_from_mut(arguments);
+    // A misspelt variable comes first: that a setting is missing is only its consequence.
+    if !matches.as_ref().is_err_and(asks_for_help) {
+        check_environment(&command, also_known).map_err(|unknown| {
+            clap::Error::raw(ErrorKind::UnknownArgument, format!("{unknown}\n")).with_cmd(&command)
+        })?;
+    }
+    let mut matches = matches?;
     C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// Help and the version are shown whatever the environment holds.
+fn asks_for_help(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    )
 }
 
 #[cfg(test)]

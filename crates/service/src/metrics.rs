@@ -17,7 +17,7 @@ pub use declare::{MetricSpec, Registrable};
 pub use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
 };
-pub use rules::BrokenRule;
+pub use rules::{BrokenRule, Kind};
 
 /// Buckets for what takes microseconds to a second: queue waits, database transactions.
 pub const SECONDS_FAST: &[f64] = &[

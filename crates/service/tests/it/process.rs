@@ -250,6 +250,21 @@ fn a_misspelt_variable_is_refused_at_the_start_with_code_2() {
 }
 
 #[test]
+fn a_misspelt_variable_is_named_before_any_other_wrong_setting() {
+    let wrong = [
+        ("ATELIER_LOGG", "info"),
+        ("ATELIER_SHUTDOWN_GRACE_SECONDS", "soon"),
+    ];
+    let mut process = Process::start("serve", &wrong);
+    assert_eq!(process.exit_code(), Some(2));
+    let log = process.log();
+    assert!(
+        log.contains("ATELIER_LOGG") && !log.contains("soon"),
+        "{log}"
+    );
+}
+
+#[test]
 fn a_log_filter_that_does_not_parse_is_refused_by_its_text() {
     let mut process = Process::start("serve", &[("ATELIER_LOG", "service=loudest")]);
     assert_eq!(process.exit_code(), Some(1));
