@@ -71,6 +71,15 @@ pub struct Consumer {
     wake: Arc<WakeState>,
 }
 
+/// What an attempt to read says about the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// It answers.
+    Answered,
+    /// Nothing: it was not asked, or it had lost its groups.
+    Skipped,
+}
+
 #[derive(Debug)]
 struct Reader {
     connection: MultiplexedConnection,
@@ -129,7 +138,8 @@ impl Consumer {
         let held = self.surplus.len().min(max);
         batch.extend(self.surplus.drain(..held));
         match self.read(&mut batch, max).await {
-            Ok(()) => self.recovered(),
+            Ok(Read::Answered) => self.recovered(),
+            Ok(Read::Skipped) => {}
             Err(error) => self.failed(&error, batch.is_empty()).await,
         }
         if batch.is_empty() {
@@ -138,39 +148,41 @@ impl Consumer {
         batch
     }
 
-    async fn read(&mut self, batch: &mut Vec<Delivery>, max: usize) -> Result<(), QueueError> {
+    async fn read(&mut self, batch: &mut Vec<Delivery>, max: usize) -> Result<Read, QueueError> {
         if batch.len() >= max {
-            return Ok(());
+            return Ok(Read::Skipped);
         }
         let Some(mut reader) = self.reader().await? else {
-            return Ok(());
+            return Ok(Read::Skipped);
         };
         let mut read = self.take_waiting(&mut reader, batch, max).await;
         if read.is_ok() && batch.is_empty() {
             read = self.wait(&mut reader, batch, max).await;
         }
         match read {
-            Ok(()) => self.connection = Some(reader),
+            Ok(()) => {
+                self.connection = Some(reader);
+                Ok(Read::Answered)
+            }
             Err(error) if group_is_gone(&error) => {
                 self.connection = Some(reader);
                 self.remake_groups().await?;
+                Ok(Read::Skipped)
             }
-            Err(source) => {
-                return Err(QueueError::Redis {
-                    during: "XREADGROUP",
-                    source,
-                });
-            }
+            Err(source) => Err(QueueError::Redis {
+                during: "XREADGROUP",
+                source,
+            }),
         }
-        Ok(())
     }
 
-    /// The groups went with the data. Making them is a success only if they were missing: a server
-    /// that says otherwise would have us turn in a circle without a pause.
+    /// The groups went with the data. A server that says so while it has them would have us turn in
+    /// a circle without a pause.
     async fn remake_groups(&mut self) -> Result<(), QueueError> {
         let created = self.queue.ensure_groups().await?;
-        tracing::warn!(created, "consumer groups were gone and are made again");
-        if created == 0 {
+        if created > 0 {
+            tracing::warn!(created, "consumer groups were gone and are made again");
+        } else {
             let wait = self.backoff.failed(rand::random());
             self.wake.unless_woken(tokio::time::sleep(wait)).await;
         }

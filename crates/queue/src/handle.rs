@@ -124,13 +124,14 @@ impl Queue {
                     })?;
             run(&mut conn).await.map_err(QueueError::redis(during))
         };
-        let value =
-            tokio::time::timeout(limit, work)
-                .await
-                .map_err(|_| QueueError::Timeout {
-                    during,
-                    after_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-                })??;
+        // Boxed, because making a TLS connection takes kilobytes of state, which every caller's
+        // future would carry though few calls make one.
+        let value = tokio::time::timeout(limit, Box::pin(work))
+            .await
+            .map_err(|_| QueueError::Timeout {
+                during,
+                after_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+            })??;
         timer.done();
         Ok(value)
     }

@@ -134,7 +134,9 @@ impl Feed {
         let answer_limit = self.queue.inner.command_timeout;
         while let Some(live) = self.live.as_mut() {
             match tokio::time::timeout(SILENCE, live.messages.next()).await {
-                Ok(Some(message)) => return message.get_payload(),
+                Ok(Some(message)) => {
+                    return Ok(String::from_utf8_lossy(message.get_payload_bytes()).into_owned());
+                }
                 Ok(None) => break,
                 Err(_) => {
                     let ping = tokio::time::timeout(answer_limit, live.sink.ping::<redis::Value>());

@@ -115,9 +115,23 @@ async fn only_consumers_without_pending_entries_are_forgotten() {
         1
     );
     assert_eq!(world.group(Lane::Free).await, (1, Some(0)));
-    let bare = World::bare().await;
+}
+
+#[tokio::test]
+async fn no_consumers_to_forget_is_no_error_without_streams_and_without_groups() {
+    let world = World::bare().await;
     assert_eq!(
-        bare.queue
+        world
+            .queue
+            .drop_idle_consumers(Duration::ZERO)
+            .await
+            .unwrap(),
+        0
+    );
+    world.queue.add(&[job(Lane::Free, 1)]).await.unwrap();
+    assert_eq!(
+        world
+            .queue
             .drop_idle_consumers(Duration::ZERO)
             .await
             .unwrap(),
