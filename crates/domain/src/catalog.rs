@@ -4,11 +4,15 @@
 //! most fields have a default, and every fault is reported with a pointer to its field
 //! (`/zone/2/width`). What is valid here can be stored and generated without further checks.
 
+mod check;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{BrandId, ProductId};
 use crate::product::{ArSettings, OutputFormat, Product};
 use crate::zones::{Area, Zone, ZoneType};
+
+pub use check::validate;
 
 /// One product file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

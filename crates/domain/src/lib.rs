@@ -18,6 +18,7 @@ mod job;
 mod lane;
 mod money;
 mod product;
+mod prompt;
 mod quota;
 mod render_style;
 mod retry;
@@ -26,7 +27,7 @@ mod usage;
 mod zones;
 
 pub use allowed_chars::{AllowedChars, AllowedCharsError};
-pub use catalog::{ProductSpec, PromptSpec, ZoneSpec};
+pub use catalog::{ProductSpec, PromptSpec, ZoneSpec, validate};
 pub use clock::Clock;
 pub use codes::FailureCode;
 pub use color::Color;
@@ -45,6 +46,10 @@ pub use job::{Fence, IllegalMove, JobState, MAX_CRASHES, Move};
 pub use lane::{Lane, Plan, UnknownName};
 pub use money::{Currency, Micros};
 pub use product::{ArSettings, OutputFormat, Product, Template};
+pub use prompt::{
+    BuiltPrompt, DEFAULT_PROMPT_BUDGET_CHARS, DEFAULT_TEMPLATE, PromptInput, TemplateError,
+    build_prompt, check_template, identifier, neutralise,
+};
 pub use quota::{QuotaPolicy, grant};
 pub use render_style::RenderStyle;
 pub use retry::RetryPolicy;

@@ -146,7 +146,7 @@ fn check_grapheme(grapheme: &str) -> Result<(), TextFault> {
         if joins(c) && !seen_visible {
             return Err(TextFault::Invisible);
         }
-        seen_visible = !joins(c);
+        seen_visible = !joins(c) && !c.is_whitespace();
     }
     Ok(())
 }
@@ -297,6 +297,15 @@ mod tests {
         fn cleaning_twice_changes_nothing(text in any::<String>()) {
             let clean = clean_prompt(&text, 10_000).unwrap();
             prop_assert_eq!(clean_prompt(&clean, 10_000), Ok(clean));
+        }
+
+        #[test]
+        fn joiners_between_anything_clean_to_a_fixed_text(
+            text in "[a é\u{301}\u{200c}\u{200d}\u{fe0f}👨 \u{200b}\u{202e}]{0,20}"
+        ) {
+            let clean = clean_prompt(&text, 100).unwrap();
+            prop_assert_eq!(clean_text(&clean, 100), Ok(clean.clone()));
+            prop_assert_eq!(clean_prompt(&clean, 100), Ok(clean));
         }
 
         #[test]

@@ -81,6 +81,7 @@ fn faults(product: &Product, value: &Value) -> Vec<(String, &'static str)> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn every_spelling_of_every_type_is_read() {
     let dot = "data:image/png;base64,iVBORw0KGgo=";
     for (kind, spellings, canonical) in [
@@ -193,6 +194,7 @@ fn a_wrong_json_type_is_a_fault_at_its_field() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_bounds_of_a_text_zone_hold() {
     let bounded = || Zone {
         max_length: Some(4),
