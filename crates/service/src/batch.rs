@@ -122,13 +122,7 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
             () = self.closing.cancelled() => return Err(BatchError::Closed),
             room = self.queue.reserve() => room.map_err(|_| BatchError::Closed)?,
         };
-        let (answer, answered) = oneshot::channel();
-        room.send(Queued {
-            item,
-            since: Instant::now(),
-            answer,
-        });
-        answered.await.map_err(|_| BatchError::Failed)
+        Self::deliver(room, item).await
     }
 
     /// Like [`Batcher::submit`], but a full queue is answered at once.
@@ -143,6 +137,10 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
             mpsc::error::TrySendError::Full(()) => BatchError::Full,
             mpsc::error::TrySendError::Closed(()) => BatchError::Closed,
         })?;
+        Self::deliver(room, item).await
+    }
+
+    async fn deliver(room: mpsc::Permit<'_, Queued<T, R>>, item: T) -> Result<R, BatchError> {
         let (answer, answered) = oneshot::channel();
         room.send(Queued {
             item,
