@@ -3,14 +3,15 @@
 //! An event is written in the transaction of its fact, as the exact bytes that will be signed
 //! later: a retry days later sends the same bytes, whatever the code has become. The body is that of
 //! Standard Webhooks 1.0: `{"type", "timestamp", "data"}`; the keys of `data` are in alphabetical
-//! order, so that the bytes do not depend on how `serde_json` keeps its maps. No payload holds a prompt or anything else
-//! that a shopper typed.
+//! order, so that the bytes do not depend on how `serde_json` keeps its maps. No
+//! payload holds a prompt or anything else that a shopper typed.
+
+use std::fmt;
+use std::str::FromStr;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::fmt;
-use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::codes::FailureCode;

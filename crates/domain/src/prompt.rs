@@ -57,15 +57,15 @@ pub struct PromptInput<'a> {
 
 impl PromptInput<'_> {
     fn source(&self) -> &str {
-        let own = self
-            .product
-            .prompt_template
-            .as_deref()
-            .filter(|text| !text.trim().is_empty());
-        self.template
-            .map_or(own.unwrap_or(DEFAULT_TEMPLATE), |template| {
-                &template.prompt_template
-            })
+        let chosen = self
+            .template
+            .map(|template| template.prompt_template.as_str());
+        let own = self.product.prompt_template.as_deref();
+        let is_written = |text: &&str| !text.trim().is_empty();
+        chosen
+            .filter(is_written)
+            .or(own.filter(is_written))
+            .unwrap_or(DEFAULT_TEMPLATE)
     }
 
     fn has_text(&self) -> bool {

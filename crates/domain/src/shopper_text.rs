@@ -6,9 +6,9 @@
 //! are the means of most prompt and display attacks: control characters, bidirectional overrides,
 //! zero-width characters, tag characters that spell hidden instructions, and the like.
 //!
-//! Two invisible characters are part of ordinary writing and stay: the zero-width joiner and
-//! non-joiner *between visible characters* (emoji families, Persian, Indic scripts), and the
-//! variation selectors 15 and 16 after a visible one (text or emoji presentation).
+//! Some invisible characters are part of ordinary writing and stay after a visible one: the zero-width
+//! joiner and non-joiner (emoji families, Persian, Indic scripts) and the variation selectors 15 and
+//! 16 (text or emoji presentation).
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;

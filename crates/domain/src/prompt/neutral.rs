@@ -18,7 +18,7 @@ pub fn neutralise(text: &str) -> String {
         let next = chars.peek().copied();
         if is_control_sign(c) || (c == ':' && next.is_some_and(|next| next != ' ')) {
             out.push(' ');
-        } else if is_control_run(c) && (next == Some(c) || next == Some('\u{fe0f}')) {
+        } else if is_control_run(c) && next == Some(c) {
             while chars.next_if_eq(&c).is_some() {}
             out.push(' ');
         } else {
