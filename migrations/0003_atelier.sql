@@ -1,6 +1,15 @@
 -- Everything operational. Brand-facing tables stay in `public`; nothing of ours goes there.
 CREATE SCHEMA IF NOT EXISTS atelier;
 
+-- "Generation".id is text, because an older platform brings ids of its own (cuid). This is the job's id
+-- for ours and NULL for theirs, so that joining never fails on a foreign id.
+CREATE FUNCTION atelier.job_id(generation_id text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN generation_id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        THEN generation_id::uuid
+    END;
+
 -- One start of one worker process. Its lease is renewed by the database's clock (now()), never by the
 -- worker's own, so that a machine with a wrong clock cannot keep a lease it has lost.
 CREATE TABLE atelier.worker_session (
@@ -69,7 +78,7 @@ CREATE TABLE atelier.attempt (
     fence bigint NOT NULL,
     provider text NOT NULL,
     model text NOT NULL,
-    state text NOT NULL CHECK (state IN ('planned', 'submitting', 'accepted', 'unknown', 'fetched', 'settled', 'rejected')),
+    state text NOT NULL CHECK (state IN ('submitting', 'accepted', 'unknown', 'fetched', 'settled', 'rejected')),
     provider_ref text,
     -- Where the raw answer was put, from 'fetched' on: a crash after it never pays again.
     raw_key text,
@@ -80,7 +89,7 @@ CREATE TABLE atelier.attempt (
     closed_at timestamptz
 );
 -- Invariant I2: at most one open attempt per job.
-CREATE UNIQUE INDEX attempt_open ON atelier.attempt (job_id) WHERE state IN ('planned', 'submitting', 'accepted', 'unknown', 'fetched');
+CREATE UNIQUE INDEX attempt_open ON atelier.attempt (job_id) WHERE state IN ('submitting', 'accepted', 'unknown', 'fetched');
 CREATE INDEX attempt_by_job ON atelier.attempt (job_id, opened_at);
 
 -- One row per stored picture of a generation.

@@ -1,1 +1,46 @@
-//! (first content follows)
+//! PostgreSQL and object storage: what must never be lost.
+//!
+//! One module per aggregate, plain functions over a [`Database`], checked SQL. Every statement begins
+//! with the name of the function that sends it, so that it is found in `pg_stat_activity`. `now` is a
+//! bind from the caller's clock, except where leases expire: there the database's own clock decides.
+//!
+//! There are deliberately no storage traits: there is one database.
+
+mod config;
+mod database;
+mod ending;
+mod error;
+mod events;
+mod generation_status;
+mod lease;
+mod metrics;
+mod outbox;
+mod time;
+
+pub mod api_keys;
+pub mod ar_views;
+pub mod brands;
+pub mod cancel;
+pub mod catalog;
+pub mod claims;
+pub mod dispatch;
+pub mod duties;
+pub mod epochs;
+pub mod expiry;
+pub mod generations;
+pub mod intake;
+pub mod ledger;
+pub mod migrate;
+pub mod objects;
+pub mod products;
+pub mod recovery;
+pub mod retention;
+pub mod sessions;
+pub mod settle;
+
+pub use config::{DatabaseArgs, ObjectArgs};
+pub use database::{Database, Transaction};
+pub use error::StoreError;
+pub use lease::Lease;
+pub use metrics::StoreMetrics;
+pub use objects::Objects;

@@ -1,0 +1,58 @@
+//! Brands, as far as the operator's command makes them.
+
+use chrono::{DateTime, Utc};
+use domain::{BrandId, Plan};
+
+use crate::database::Database;
+use crate::error::StoreError;
+use crate::time::to_public;
+
+/// A brand to be made.
+#[derive(Debug, Clone)]
+pub struct NewBrand {
+    /// Its id.
+    pub id: BrandId,
+    /// Its name for people.
+    pub name: String,
+    /// Its name in addresses.
+    pub slug: String,
+    /// Its plan.
+    pub plan: Plan,
+    /// Generations a month.
+    pub max_monthly_generations: i32,
+}
+
+/// Makes a brand, or leaves the one with that id as it is. Returns whether it is new.
+///
+/// # Errors
+/// [`StoreError::Database`] when the slug belongs to another brand.
+pub async fn ensure(
+    db: &Database,
+    now: DateTime<Utc>,
+    brand: &NewBrand,
+) -> Result<bool, StoreError> {
+    let mut connection = db.connection().await?;
+    let plan = match brand.plan {
+        Plan::Free => "FREE",
+        Plan::Starter => "STARTER",
+        Plan::Professional => "PROFESSIONAL",
+        Plan::Enterprise => "ENTERPRISE",
+    };
+    let made = sqlx::query!(
+        r#"-- store::brands::ensure
+        INSERT INTO "Brand" (id, name, slug, status, "subscriptionPlan", "subscriptionStatus",
+            "maxMonthlyGenerations", "maxProducts", "arEnabled", "createdAt", "updatedAt")
+        VALUES ($1, $2, $3, 'VERIFIED', ($4::text)::"SubscriptionPlan", 'ACTIVE', $5, 1000, true,
+            $6, $6)
+        ON CONFLICT (id) DO NOTHING"#,
+        brand.id.as_str(),
+        brand.name,
+        brand.slug,
+        plan,
+        brand.max_monthly_generations,
+        to_public(now)
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(made.rows_affected() == 1)
+}

@@ -1,0 +1,235 @@
+//! Writing a brand's catalog: applying the same product again changes nothing, applying a changed
+//! one changes that product.
+
+use chrono::{DateTime, Utc};
+use domain::{BrandId, ProductSpec, ZoneSpec};
+use serde_json::json;
+
+use crate::database::{Database, Transaction};
+use crate::error::StoreError;
+use crate::time::to_public;
+
+/// What applying a product did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Applied {
+    /// It is new.
+    Created,
+    /// It was there and has been brought up to date.
+    Updated,
+}
+
+/// Writes one validated product with its zones and its default template, in one transaction.
+///
+/// `base_image` is the photograph's key in the object store, `base_image_url` its public address.
+/// Zones that the specification no longer has are removed.
+///
+/// # Errors
+/// [`StoreError::Database`] when the id or slug belongs to another brand's product.
+pub async fn apply(
+    db: &Database,
+    now: DateTime<Utc>,
+    brand: &BrandId,
+    spec: &ProductSpec,
+    base_image: &str,
+    base_image_url: &str,
+) -> Result<Applied, StoreError> {
+    let mut tx = db.begin("catalog_apply").await?;
+    let created = write_product(&mut tx, now, brand, spec, base_image, base_image_url).await?;
+    drop_other_zones(&mut tx, spec).await?;
+    for (place, zone) in spec.zones.iter().enumerate() {
+        write_zone(&mut tx, now, spec, zone, place).await?;
+    }
+    write_template(&mut tx, now, brand, spec).await?;
+    tx.commit().await?;
+    Ok(if created {
+        Applied::Created
+    } else {
+        Applied::Updated
+    })
+}
+
+async fn write_product(
+    tx: &mut Transaction,
+    now: DateTime<Utc>,
+    brand: &BrandId,
+    spec: &ProductSpec,
+    base_image: &str,
+    base_image_url: &str,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query!(
+        r#"-- store::catalog::write_product
+        INSERT INTO "Product" AS p (id, "brandId", slug, name, description, "baseImage",
+            "baseImageUrl", "promptTemplate", "negativePrompt", "aiProvider", "generationQuality",
+            "outputFormat", "outputWidth", "outputHeight", status, category, tags, "publishedAt",
+            "createdAt", "updatedAt")
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'ACTIVE', $15, $16,
+            $17, $17, $17)
+        ON CONFLICT (id) DO UPDATE
+        SET slug = EXCLUDED.slug, name = EXCLUDED.name, description = EXCLUDED.description,
+            "baseImage" = EXCLUDED."baseImage", "baseImageUrl" = EXCLUDED."baseImageUrl",
+            "promptTemplate" = EXCLUDED."promptTemplate",
+            "negativePrompt" = EXCLUDED."negativePrompt", "aiProvider" = EXCLUDED."aiProvider",
+            "generationQuality" = EXCLUDED."generationQuality",
+            "outputFormat" = EXCLUDED."outputFormat", "outputWidth" = EXCLUDED."outputWidth",
+            "outputHeight" = EXCLUDED."outputHeight", status = 'ACTIVE',
+            category = EXCLUDED.category, tags = EXCLUDED.tags, "updatedAt" = EXCLUDED."updatedAt"
+        WHERE p."brandId" = EXCLUDED."brandId"
+        RETURNING (xmax = 0) AS "created!""#,
+        spec.id,
+        brand.as_str(),
+        spec.slug,
+        spec.name,
+        spec.description,
+        base_image,
+        base_image_url,
+        spec.prompt.as_ref().map(|prompt| prompt.template.clone()),
+        spec.prompt
+            .as_ref()
+            .and_then(|prompt| prompt.negative.clone()),
+        spec.provider,
+        spec.quality,
+        spec.output_format.as_str(),
+        i32::try_from(spec.output_width).unwrap_or(i32::MAX),
+        i32::try_from(spec.output_height).unwrap_or(i32::MAX),
+        spec.category,
+        &spec.tags,
+        to_public(now)
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| row.created)
+        .ok_or_else(|| StoreError::Inconsistent {
+            table: "Product",
+            column: "brandId",
+            id: spec.id.clone(),
+            detail: "the product belongs to another brand".to_owned(),
+        })
+}
+
+async fn drop_other_zones(tx: &mut Transaction, spec: &ProductSpec) -> Result<(), StoreError> {
+    let kept: Vec<String> = spec.zones.iter().map(|zone| zone.id.clone()).collect();
+    sqlx::query!(
+        r#"-- store::catalog::drop_other_zones
+        DELETE FROM "CustomizationZone" WHERE "productId" = $1 AND id <> ALL($2)"#,
+        spec.id,
+        &kept
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn write_zone(
+    tx: &mut Transaction,
+    now: DateTime<Utc>,
+    spec: &ProductSpec,
+    zone: &ZoneSpec,
+    place: usize,
+) -> Result<(), StoreError> {
+    let order = zone
+        .order
+        .unwrap_or_else(|| i32::try_from(place).unwrap_or(i32::MAX));
+    let written = sqlx::query!(
+        r#"-- store::catalog::write_zone
+        INSERT INTO "CustomizationZone" AS z (id, "productId", name, type, "positionX", "positionY",
+            width, height, rotation, "maxLength", "allowedChars", "allowedFonts", "allowedColors",
+            "minSize", "maxSize", "defaultValue", "defaultFont", "defaultColor", "defaultSize",
+            "renderStyle", "order", required, "createdAt", "updatedAt")
+        VALUES ($1, $2, $3, ($4::text)::"CustomizationType", $5, $6, $7, $8, $9, $10, $11, $12, $13,
+            $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $23)
+        ON CONFLICT (id) DO UPDATE
+        SET name = EXCLUDED.name, type = EXCLUDED.type, "positionX" = EXCLUDED."positionX",
+            "positionY" = EXCLUDED."positionY", width = EXCLUDED.width, height = EXCLUDED.height,
+            rotation = EXCLUDED.rotation, "maxLength" = EXCLUDED."maxLength",
+            "allowedChars" = EXCLUDED."allowedChars", "allowedFonts" = EXCLUDED."allowedFonts",
+            "allowedColors" = EXCLUDED."allowedColors", "minSize" = EXCLUDED."minSize",
+            "maxSize" = EXCLUDED."maxSize", "defaultValue" = EXCLUDED."defaultValue",
+            "defaultFont" = EXCLUDED."defaultFont", "defaultColor" = EXCLUDED."defaultColor",
+            "defaultSize" = EXCLUDED."defaultSize", "renderStyle" = EXCLUDED."renderStyle",
+            "order" = EXCLUDED."order", required = EXCLUDED.required,
+            "updatedAt" = EXCLUDED."updatedAt"
+        WHERE z."productId" = EXCLUDED."productId""#,
+        zone.id,
+        spec.id,
+        zone.name,
+        zone.kind.as_str(),
+        zone.x,
+        zone.y,
+        zone.width,
+        zone.height,
+        zone.rotation,
+        zone.max_length
+            .and_then(|length| i32::try_from(length).ok()),
+        zone.allowed_chars,
+        &zone.allowed_fonts,
+        &zone.allowed_colors,
+        zone.min_size,
+        zone.max_size,
+        zone.default_value,
+        zone.default_font,
+        zone.default_color,
+        zone.default_size,
+        zone.render_style,
+        order,
+        zone.required,
+        to_public(now)
+    )
+    .execute(&mut **tx)
+    .await?;
+    if written.rows_affected() == 1 {
+        return Ok(());
+    }
+    Err(StoreError::Inconsistent {
+        table: "CustomizationZone",
+        column: "productId",
+        id: zone.id.clone(),
+        detail: "the zone id belongs to another product".to_owned(),
+    })
+}
+
+/// The default template carries what the product's columns have no place for: the model and the style.
+async fn write_template(
+    tx: &mut Transaction,
+    now: DateTime<Utc>,
+    brand: &BrandId,
+    spec: &ProductSpec,
+) -> Result<(), StoreError> {
+    let Some(model) = &spec.model else {
+        return Ok(());
+    };
+    let prompt = spec.prompt.as_ref();
+    sqlx::query!(
+        r#"-- store::catalog::write_template
+        INSERT INTO "Template" AS t (id, "brandId", "productId", name, "promptTemplate",
+            "negativePrompt", variables, "aiProvider", model, quality, style, "isDefault",
+            "createdAt", "updatedAt")
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, true, $12, $12)
+        ON CONFLICT (id) DO UPDATE
+        SET name = EXCLUDED.name, "promptTemplate" = EXCLUDED."promptTemplate",
+            "negativePrompt" = EXCLUDED."negativePrompt", variables = EXCLUDED.variables,
+            "aiProvider" = EXCLUDED."aiProvider", model = EXCLUDED.model,
+            quality = EXCLUDED.quality, style = EXCLUDED.style, "updatedAt" = EXCLUDED."updatedAt"
+        WHERE t."brandId" = EXCLUDED."brandId""#,
+        format!("{}_default", spec.id),
+        brand.as_str(),
+        spec.id,
+        format!("{} (default)", spec.name),
+        prompt.map_or(domain::DEFAULT_TEMPLATE, |prompt| prompt.template.as_str()),
+        prompt.and_then(|prompt| prompt.negative.clone()),
+        json!(
+            spec.zones
+                .iter()
+                .map(|zone| zone.name.clone())
+                .collect::<Vec<_>>()
+        ),
+        spec.provider,
+        model,
+        spec.quality,
+        spec.style,
+        to_public(now)
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! What can go wrong with what must not be lost, by what the caller should do about it.
+
+/// An error of the store. The source carries the driver's own words.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// PostgreSQL could not be reached, or went away. Whether an open commit arrived is not known.
+    #[error("PostgreSQL is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// Two transactions stood in each other's way and this one was chosen to give up: run it again.
+    #[error("the transaction met a concurrent one and may be run again")]
+    Conflict(#[source] sqlx::Error),
+    /// The database refused the statement or its data.
+    #[error("the database refused a statement")]
+    Database(#[source] sqlx::Error),
+    /// A row holds something that the code cannot have written.
+    #[error("inconsistent row in {table}.{column}, id {id}: {detail}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        id: String,
+        /// What was found there.
+        detail: String,
+    },
+    /// The migrations could not be applied or do not match.
+    #[error("the migration failed")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// The object store failed.
+    #[error("the object store failed on {key}")]
+    Object {
+        /// The object's key.
+        key: String,
+        /// What the object store said.
+        #[source]
+        source: object_store::Error,
+    },
+    /// A setting cannot be used.
+    #[error("{setting}: {detail}")]
+    Setting {
+        /// The flag or variable.
+        setting: &'static str,
+        /// What is wrong and what is expected.
+        detail: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later without anything being changed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Conflict(_) => true,
+            Self::Object { source, .. } => !matches!(
+                source,
+                object_store::Error::NotFound { .. } | object_store::Error::InvalidPath { .. }
+            ),
+            Self::Database(_)
+            | Self::Inconsistent { .. }
+            | Self::Migration(_)
+            | Self::Setting { .. } => false,
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error
+            .as_database_error()
+            .and_then(|db| db.code())
+            .map(|code| code.into_owned());
+        match (&error, code.as_deref()) {
+            // serialization_failure, deadlock_detected, lock_not_available
+            (_, Some("40001" | "40P01" | "55P03")) => Self::Conflict(error),
+            // Class 08 connection, 53 resources, 57 operator intervention (restart, crash recovery).
+            (_, Some(code)) if ["08", "53", "57"].contains(&&code[..2]) => Self::Unavailable(error),
+            (
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::Protocol(_),
+                None,
+            ) => Self::Unavailable(error),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::Migration(error)
+    }
+}

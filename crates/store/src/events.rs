@@ -1,0 +1,96 @@
+//! Events of facts, with ids derived from the facts: the same fact written twice is the same event.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    BrandId, CompletedPayload, Ending, Event, EventKind, GenerationId, ProductId, PublicId,
+    failed_data, started_data,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// The space of our event ids.
+const EVENTS: Uuid = Uuid::from_u128(0x6a1f_0b5e_3c0d_4f6a_9d0e_27c1_5a8b_4d10);
+
+/// Whose generation it is and what it is for.
+pub(crate) struct Subject<'a> {
+    pub(crate) id: GenerationId,
+    pub(crate) public_id: &'a PublicId,
+    pub(crate) brand_id: &'a BrandId,
+    pub(crate) product_id: &'a ProductId,
+}
+
+/// A worker began.
+pub(crate) fn started(subject: &Subject<'_>, now: DateTime<Utc>) -> Event {
+    let data = started_data(subject.public_id, subject.product_id);
+    of_generation(
+        EventKind::GenerationStarted,
+        subject.id,
+        subject.brand_id,
+        now,
+        data,
+    )
+}
+
+/// The pictures exist.
+pub(crate) fn completed(
+    id: GenerationId,
+    brand_id: &BrandId,
+    payload: &CompletedPayload,
+    now: DateTime<Utc>,
+) -> Event {
+    of_generation(
+        EventKind::GenerationCompleted,
+        id,
+        brand_id,
+        now,
+        payload.to_data(),
+    )
+}
+
+/// It ended without pictures.
+pub(crate) fn failed(subject: &Subject<'_>, ending: Ending, now: DateTime<Utc>) -> Event {
+    let data = failed_data(subject.public_id, subject.product_id, ending);
+    of_generation(
+        EventKind::GenerationFailed,
+        subject.id,
+        subject.brand_id,
+        now,
+        data,
+    )
+}
+
+/// The `n`-th view in augmented reality.
+pub(crate) fn ar_view(subject: &Subject<'_>, n: u64, now: DateTime<Utc>) -> Event {
+    let data = json!({
+        "generation_id": subject.public_id,
+        "product_id": subject.product_id,
+        "views": n,
+    });
+    let brand = subject.brand_id.clone();
+    let event = Event::ar_view(Uuid::nil(), subject.id, n, brand, now, data);
+    with_derived_id(event)
+}
+
+fn of_generation(
+    kind: EventKind,
+    id: GenerationId,
+    brand_id: &BrandId,
+    now: DateTime<Utc>,
+    data: Value,
+) -> Event {
+    with_derived_id(Event::of_generation(
+        Uuid::nil(),
+        kind,
+        id,
+        brand_id.clone(),
+        now,
+        data,
+    ))
+}
+
+fn with_derived_id(event: Event) -> Event {
+    Event {
+        id: Uuid::new_v5(&EVENTS, event.dedupe_key.as_bytes()),
+        ..event
+    }
+}

@@ -1,0 +1,293 @@
+//! The provider ledger: what we meant to pay for, written before it was asked for.
+//!
+//! `submitting → accepted → fetched → settled`, or `submitting → unknown → …`, or `… → rejected`.
+//! [`open`] commits before the first byte goes out. A new owner of a job reads what is open:
+//! `accepted` is polled by its id, `fetched` is taken from the object store, `submitting` is
+//! reconciled and never sent again without proof that the first was not accepted.
+//!
+//! Every write demands the lease it was claimed under; a zombie's write changes nothing.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::{AttemptId, GenerationId, Micros};
+use uuid::Uuid;
+
+use crate::database::{Database, Transaction};
+use crate::error::StoreError;
+use crate::lease::Lease;
+
+/// Where an attempt stands while it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenState {
+    /// About to be sent, being sent, or sent: nobody knows.
+    Submitting,
+    /// The provider gave an id for it.
+    Accepted,
+    /// Its outcome could not be learned.
+    Unknown,
+    /// Its answer stands in the object store.
+    Fetched,
+}
+
+/// An attempt that an earlier owner left open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenAttempt {
+    /// The attempt.
+    pub id: AttemptId,
+    /// Where it stands.
+    pub state: OpenState,
+    /// The provider it went to.
+    pub provider: String,
+    /// The model it asked for.
+    pub model: String,
+    /// The provider's own id.
+    pub provider_ref: Option<String>,
+    /// Where the raw answer is, once fetched.
+    pub raw_key: Option<String>,
+    /// What it cost, once known.
+    pub cost: Micros,
+    /// Tokens it used, where the provider counts them.
+    pub tokens: Option<i32>,
+}
+
+/// An intent to pay for one call.
+#[derive(Debug, Clone)]
+pub struct NewAttempt {
+    /// The attempt's id; seeds and fingerprints derive from it.
+    pub id: AttemptId,
+    /// The right to spend on this job.
+    pub lease: Lease,
+    /// The provider about to be called.
+    pub provider: String,
+    /// The model about to be asked for.
+    pub model: String,
+}
+
+/// What happened to an open attempt.
+#[derive(Debug, Clone)]
+pub struct AttemptUpdate {
+    /// The attempt.
+    pub id: AttemptId,
+    /// The right to write to its job.
+    pub lease: Lease,
+    /// What happened.
+    pub event: AttemptEvent,
+}
+
+/// The things that happen to an open attempt.
+#[derive(Debug, Clone)]
+pub enum AttemptEvent {
+    /// The provider took it and gave an id.
+    Accepted {
+        /// The provider's id.
+        provider_ref: String,
+    },
+    /// The answer is in the object store.
+    Fetched {
+        /// Where.
+        raw_key: String,
+        /// The provider's id, if it gave one.
+        provider_ref: Option<String>,
+        /// What it cost.
+        cost: Micros,
+        /// Tokens used.
+        tokens: Option<i32>,
+    },
+    /// It ended without a picture; nothing is open any more.
+    Rejected {
+        /// Our stable code of the reason.
+        code: String,
+        /// What was spent all the same.
+        cost: Micros,
+    },
+    /// Nobody can tell yet.
+    Unknown {
+        /// Our stable code of the reason.
+        code: String,
+    },
+}
+
+/// Writes intents, all in one commit. Returns for each whether it stands: `false` means that the
+/// lease is lost or that another attempt is still open, and nothing may be sent.
+///
+/// # Errors
+/// After any error nothing may be sent either; the attempt may stand as `submitting` and is then
+/// reconciled by the next owner.
+pub async fn open(
+    db: &Database,
+    now: DateTime<Utc>,
+    batch: &[NewAttempt],
+) -> Result<Vec<bool>, StoreError> {
+    let mut tx = db.begin("open_attempts").await?;
+    let opened = sqlx::query_scalar!(
+        r#"-- store::ledger::open
+        INSERT INTO atelier.attempt (id, job_id, fence, provider, model, state, opened_at)
+        SELECT u.id, u.job_id, u.fence, u.provider, u.model, 'submitting', $7
+        FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[])
+            AS u (id, job_id, fence, session_id, provider, model)
+        JOIN atelier.job j ON j.id = u.job_id AND j.fence = u.fence
+            AND j.session_id = u.session_id AND j.state = 'running'
+        ON CONFLICT DO NOTHING
+        RETURNING id"#,
+        &column(batch, |a| a.id.0),
+        &column(batch, |a| a.lease.job.0),
+        &column(batch, |a| a.lease.fence.0),
+        &column(batch, |a| a.lease.session.0),
+        &column(batch, |a| a.provider.clone()),
+        &column(batch, |a| a.model.clone()),
+        now
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(batch
+        .iter()
+        .map(|attempt| opened.contains(&attempt.id.0))
+        .collect())
+}
+
+/// Records what happened to open attempts, all in one commit. Returns for each whether it was
+/// written; `false` means the lease is lost.
+///
+/// # Errors
+/// [`StoreError::Unavailable`]; writing the same again is harmless.
+pub async fn record(
+    db: &Database,
+    now: DateTime<Utc>,
+    batch: &[AttemptUpdate],
+) -> Result<Vec<bool>, StoreError> {
+    let flat: Vec<FlatUpdate> = batch.iter().map(flatten).collect();
+    let mut tx = db.begin("record_attempts").await?;
+    let written = sqlx::query_scalar!(
+        r#"-- store::ledger::record
+        UPDATE atelier.attempt a
+        SET state = u.state,
+            provider_ref = COALESCE(u.provider_ref, a.provider_ref),
+            raw_key = COALESCE(u.raw_key, a.raw_key),
+            cost_micros = u.cost_micros,
+            tokens = COALESCE(u.tokens, a.tokens),
+            error_code = u.error_code,
+            closed_at = CASE WHEN u.state = 'rejected' THEN $11::timestamptz END
+        FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[],
+            $7::text[], $8::bigint[], $9::int[], $10::text[])
+            AS u (id, job_id, fence, session_id, state, provider_ref, raw_key, cost_micros, tokens,
+                  error_code)
+        JOIN atelier.job j ON j.id = u.job_id AND j.fence = u.fence
+            AND j.session_id = u.session_id AND j.state = 'running'
+        WHERE a.id = u.id AND a.state IN ('submitting', 'accepted', 'unknown', 'fetched')
+        RETURNING a.id"#,
+        &column(batch, |u| u.id.0),
+        &column(batch, |u| u.lease.job.0),
+        &column(batch, |u| u.lease.fence.0),
+        &column(batch, |u| u.lease.session.0),
+        &column(&flat, |f| f.state.to_owned()),
+        &column(&flat, |f| f.provider_ref.clone()) as &[Option<String>],
+        &column(&flat, |f| f.raw_key.clone()) as &[Option<String>],
+        &column(&flat, |f| f.cost_micros),
+        &column(&flat, |f| f.tokens) as &[Option<i32>],
+        &column(&flat, |f| f.error_code.clone()) as &[Option<String>],
+        now
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(batch
+        .iter()
+        .map(|update| written.contains(&update.id.0))
+        .collect())
+}
+
+#[derive(Default)]
+struct FlatUpdate {
+    state: &'static str,
+    provider_ref: Option<String>,
+    raw_key: Option<String>,
+    cost_micros: i64,
+    tokens: Option<i32>,
+    error_code: Option<String>,
+}
+
+fn flatten(update: &AttemptUpdate) -> FlatUpdate {
+    match update.event.clone() {
+        AttemptEvent::Accepted { provider_ref } => FlatUpdate {
+            state: "accepted",
+            provider_ref: Some(provider_ref),
+            ..FlatUpdate::default()
+        },
+        AttemptEvent::Fetched {
+            raw_key,
+            provider_ref,
+            cost,
+            tokens,
+        } => FlatUpdate {
+            state: "fetched",
+            provider_ref,
+            raw_key: Some(raw_key),
+            cost_micros: cost.0,
+            tokens,
+            error_code: None,
+        },
+        AttemptEvent::Rejected { code, cost } => FlatUpdate {
+            state: "rejected",
+            cost_micros: cost.0,
+            error_code: Some(code),
+            ..FlatUpdate::default()
+        },
+        AttemptEvent::Unknown { code } => FlatUpdate {
+            state: "unknown",
+            error_code: Some(code),
+            ..FlatUpdate::default()
+        },
+    }
+}
+
+fn column<I, T>(batch: &[I], of: impl Fn(&I) -> T) -> Vec<T> {
+    batch.iter().map(of).collect()
+}
+
+/// What is open in the ledger for these jobs.
+pub(crate) async fn open_attempts(
+    tx: &mut Transaction,
+    jobs: &[Uuid],
+) -> Result<HashMap<Uuid, OpenAttempt>, StoreError> {
+    let rows = sqlx::query!(
+        r#"-- store::ledger::open_attempts
+        SELECT id, job_id, state, provider, model, provider_ref, raw_key, cost_micros, tokens
+        FROM atelier.attempt
+        WHERE job_id = ANY($1) AND state IN ('submitting', 'accepted', 'unknown', 'fetched')"#,
+        jobs
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let attempt = OpenAttempt {
+                id: AttemptId(row.id),
+                state: open_state(&row.state, row.job_id)?,
+                provider: row.provider,
+                model: row.model,
+                provider_ref: row.provider_ref,
+                raw_key: row.raw_key,
+                cost: Micros(row.cost_micros),
+                tokens: row.tokens,
+            };
+            Ok((row.job_id, attempt))
+        })
+        .collect()
+}
+
+fn open_state(text: &str, job: Uuid) -> Result<OpenState, StoreError> {
+    match text {
+        "submitting" => Ok(OpenState::Submitting),
+        "accepted" => Ok(OpenState::Accepted),
+        "unknown" => Ok(OpenState::Unknown),
+        "fetched" => Ok(OpenState::Fetched),
+        other => Err(StoreError::Inconsistent {
+            table: "atelier.attempt",
+            column: "state",
+            id: GenerationId(job).as_text(),
+            detail: format!("{other:?} is not an open state"),
+        }),
+    }
+}
