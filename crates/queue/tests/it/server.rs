@@ -63,7 +63,13 @@ async fn a_server_that_never_answers_is_given_up_at_the_deadline() {
 async fn a_tls_url_is_spoken_to_in_tls() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("rediss://{}/0", listener.local_addr().unwrap());
-    let queue = Queue::new(&QueueArgs::for_url(&url), &Registry::new()).unwrap();
+    // Reading the system's root certificates takes its time on a busy machine.
+    let args = QueueArgs {
+        redis_connect_timeout_ms: 20_000,
+        redis_command_timeout_ms: 20_000,
+        ..QueueArgs::for_url(&url)
+    };
+    let queue = Queue::new(&args, &Registry::new()).unwrap();
     let hello = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.read_u8().await.unwrap()

@@ -29,6 +29,9 @@ async fn a_wake_ends_a_blocked_read_and_the_next_entry_is_not_lost() {
 async fn a_wake_that_comes_before_the_read_ends_it_as_well() {
     let world = World::start().await;
     let mut consumer = world.consumer_blocking(1, FOREVER);
+    // It has its connection: what ends the read is not a wake while connecting.
+    world.queue.add(&[job(Lane::Free, 1)]).await.unwrap();
+    first(&mut consumer, 1).await;
     consumer.waker().wake().await;
     let batch = tokio::time::timeout(PATIENCE, consumer.next(1))
         .await
