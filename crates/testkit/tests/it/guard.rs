@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use testkit::{Exit, GuardSpec, Guarded, Log, Signal, wait};
 
-use crate::observe::{PATIENCE, is_alive, wait_until_dead};
+use crate::observe::{PATIENCE, is_alive, look_at, wait_until_dead};
 
 fn shell(script: &str) -> GuardSpec {
     GuardSpec::new("sh").args(["-c", script])
@@ -115,17 +115,7 @@ async fn a_frozen_program_is_stopped_all_the_same() {
 #[tokio::test]
 async fn the_program_is_in_another_process_group_than_we_are() {
     let guarded = Guarded::spawn(&GuardSpec::new("sleep").args(["600"])).unwrap();
-    let group_of = |pid: u32| {
-        let output = std::process::Command::new("ps")
-            .args(["-o", "pgid=", "-p", &pid.to_string()])
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .trim()
-            .parse::<u32>()
-            .unwrap()
-    };
+    let group_of = |pid| look_at(pid).unwrap().group;
     assert_ne!(group_of(guarded.pid()), group_of(std::process::id()));
 }
 
@@ -133,18 +123,11 @@ async fn the_program_is_in_another_process_group_than_we_are() {
 async fn a_program_dies_even_when_its_guard_was_killed_first() {
     let guarded = Guarded::spawn(&GuardSpec::new("sleep").args(["600"])).unwrap();
     let pid = guarded.pid();
-    let output = std::process::Command::new("ps")
-        .args(["-o", "ppid=", "-p", &pid.to_string()])
-        .output()
-        .unwrap();
-    let guard = String::from_utf8(output.stdout).unwrap().trim().to_owned();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-9", &guard])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let guard = look_at(pid).unwrap().parent.to_string();
+    let killed = std::process::Command::new("sh")
+        .args(["-c", "kill -9 $0", &guard])
+        .status();
+    assert!(killed.unwrap().success());
     assert_eq!(guarded.exited().await, Exit::Unseen);
     drop(guarded);
     wait_until_dead(pid).await;
