@@ -9,8 +9,8 @@ use crate::error::ServerError;
 use crate::guard::{Exit, GuardSpec, Guarded};
 use crate::scratch;
 
-/// How long a server may take to become ready. A cold PostgreSQL on a loaded four-core machine took
-/// under 3 s; crash recovery after `kill -9` is the reason for the room above that.
+/// How long a server may take to become ready. Usually well under 1 s; but PostgreSQL flushes every
+/// file when it recovers after `kill -9`, and a test with two restarts took 25 s on a busy disk.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Between two looks at a server that is starting.
 const POLL_EVERY: Duration = Duration::from_millis(5);

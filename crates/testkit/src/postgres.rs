@@ -140,10 +140,10 @@ impl Cluster {
         spec
     }
 
-    /// `initdb`, without flushing to disk: 0.5 s instead of 1.5 s, and a crash only loses a cluster
-    /// that nobody has used yet.
+    /// `initdb`, without flushing to disk: a crash of the machine could only lose a cluster that
+    /// nobody has used yet.
     async fn init(&self, initdb: &Path, guard: &mut Guarded) -> Result<(), ServerError> {
-        let spec = self
+        let mut spec = self
             .base_spec(initdb)
             .args([
                 "--no-sync",
@@ -153,6 +153,8 @@ impl Cluster {
             ])
             .args(["--locale=C", "--no-instructions", "-D"])
             .args([&self.data]);
+        // It has no handler for QUIT, which background programs of a shell ignore.
+        spec.stop_signal = Signal::Term;
         guard.succeed_by(&spec).await?;
         match guard.exited().await {
             Exit::Status(0) => Ok(()),
