@@ -72,12 +72,14 @@ pub(super) fn shape_depth_px(shorter_side_px: f32) -> f32 {
     (shorter_side_px / 60.0).clamp(1.0, 8.0)
 }
 
-/// Room that text leaves on every side, in ems, so that its relief stays inside the area as well.
+/// Room that text leaves on every side, in ems, so that its relief stays inside the area as well. The
+/// letters always do; of small text the soft edge, and of a 3D shadow the faint end, may reach a little beyond.
 pub(super) fn padding_em(style: RenderStyle) -> f32 {
     match style {
         RenderStyle::Print => 0.0,
-        RenderStyle::Engraved | RenderStyle::Embossed => 0.05,
-        RenderStyle::Shadow3d => 0.12,
+        RenderStyle::Engraved => 0.06,
+        RenderStyle::Embossed => 0.1,
+        RenderStyle::Shadow3d => 0.14,
     }
 }
 

@@ -10,6 +10,12 @@ use crate::{ImagingError, Picture, SourceFormat};
 
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, ImagingError> {
     let fault = |error| ImagingError::malformed(SourceFormat::Webp, error);
+    if is_cut_short(bytes) {
+        return Err(ImagingError::malformed(
+            SourceFormat::Webp,
+            std::io::Error::from(std::io::ErrorKind::UnexpectedEof),
+        ));
+    }
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(fault)?;
     let (width, height) = decoder.dimensions();
     limits.check_sides(width, height)?;
@@ -34,4 +40,11 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Ima
         }
     };
     Ok(Decoded { picture, exif })
+}
+
+/// Whether the container announces more bytes than there are. The decoder itself does not mind a missing end.
+fn is_cut_short(bytes: &[u8]) -> bool {
+    let announced = bytes.get(4..).and_then(|rest| rest.first_chunk::<4>());
+    let announced = announced.map_or(u64::MAX, |&size| u64::from(u32::from_le_bytes(size)));
+    announced.saturating_add(8) > bytes.len() as u64
 }
