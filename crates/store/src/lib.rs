@@ -37,6 +37,7 @@ pub mod recovery;
 pub mod retention;
 pub mod sessions;
 pub mod settle;
+pub mod usage;
 
 pub use config::{DatabaseArgs, ObjectArgs};
 pub use database::{Database, Transaction};
