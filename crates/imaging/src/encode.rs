@@ -139,7 +139,8 @@ fn webp(picture: &Picture) -> Result<Vec<u8>, ImagingError> {
     Ok(out)
 }
 
-/// Straight samples, without the alpha channel where nothing is transparent: a quarter fewer to compress.
+/// Straight samples, without the alpha channel where nothing is transparent: a quarter fewer to
+/// compress.
 fn samples(picture: &Picture) -> Result<(png::ColorType, Vec<u8>), ImagingError> {
     if picture.is_opaque() {
         Ok((png::ColorType::Rgb, picture.to_rgb_over(JPEG_BACKGROUND)))

@@ -1,19 +1,20 @@
 //! Pictures: decode, compose, draw text, resize, encode.
 //!
-//! Synchronous and CPU only: bytes and a plan in, bytes and a report out. Nothing here reads a file, opens a
-//! connection or looks at a clock, so the same input always gives the same bytes.
+//! Synchronous and CPU only: bytes and a plan in, bytes and a report out. Nothing here reads a
+//! file, opens a connection or looks at a clock, so the same input always gives the same bytes.
 //!
 //! The way through the crate:
 //!
-//! 1. [`decode`] turns untrusted bytes into a [`Picture`], within [`DecodeLimits`] that hold before anything
-//!    of the picture's size is allocated.
-//! 2. [`compose`] draws a [`Composition`]: a base photograph and one [`Layer`] per zone of the product. Text is
-//!    drawn from [`Fonts`], exactly as given, and the [`Report`] says what was drawn and how.
+//! 1. [`decode`] turns untrusted bytes into a [`Picture`], within [`DecodeLimits`] that hold before
+//!    anything of the picture's size is allocated.
+//! 2. [`compose`] draws a [`Composition`]: a base photograph and one [`Layer`] per zone of the
+//!    product. Text is drawn from [`Fonts`], exactly as given, and the [`Report`] says what was
+//!    drawn and how.
 //! 3. [`thumbnail`] and [`resize`] make smaller variants, [`encode`] writes PNG, JPEG or WebP.
 //! 4. [`Pool`] runs such work on threads of its own, admitted by the pixels it touches.
 //!
-//! Deliberately not here: colour management (profiles are ignored, samples are taken as sRGB), animation,
-//! vector files, lossy WebP and AVIF.
+//! Deliberately not here: colour management (profiles are ignored, samples are taken as sRGB),
+//! animation, vector files, lossy WebP and AVIF.
 
 mod compose;
 mod decode;

@@ -7,8 +7,8 @@ use crate::ImagingError;
 
 /// Pixels: 8-bit RGBA, premultiplied, rows from the top without padding, never empty.
 ///
-/// Premultiplied because every resize, rotation and blend is only right on premultiplied samples: colour hidden
-/// in transparent pixels would otherwise bleed into the edges.
+/// Premultiplied because every resize, rotation and blend is only right on premultiplied samples:
+/// colour hidden in transparent pixels would otherwise bleed into the edges.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     width: u32,
@@ -22,8 +22,8 @@ impl Picture {
     ///
     /// # Errors
     ///
-    /// [`ImagingError::Empty`] for a side of zero, [`ImagingError::InvalidPlan`] if the length is not
-    /// `width * height * 4`.
+    /// [`ImagingError::Empty`] for a side of zero, [`ImagingError::InvalidPlan`] if the length is
+    /// not `width * height * 4`.
     pub fn from_straight_rgba(
         width: u32,
         height: u32,

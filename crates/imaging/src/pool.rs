@@ -1,9 +1,10 @@
 //! Threads for image work.
 //!
-//! A fixed set of operating-system threads, as many as cores, because image work is pure CPU: more threads would
-//! only add switching, and the async runtime's threads must never be held. Two bounds keep a burst from swapping:
-//! the jobs that may stand in the queue, and the memory that all admitted work together may take, counted from its
-//! pixels. Callers beyond a bound wait, first come first served.
+//! A fixed set of operating-system threads, as many as cores, because image work is pure CPU: more
+//! threads would only add switching, and the async runtime's threads must never be held. Two bounds
+//! keep a burst from swapping: the jobs that may stand in the queue, and the memory that all
+//! admitted work together may take, counted from its pixels. Callers beyond a bound wait, first
+//! come first served.
 
 use std::any::Any;
 use std::num::NonZeroUsize;
@@ -15,9 +16,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::PoolError;
 
-/// Fixed part of what a job takes: decoder tables, encoder buffers, fonts. Measured with a prototype at 1 megapixel.
+/// Fixed part of what a job takes: decoder tables, encoder buffers, fonts. Measured with a
+/// prototype at 1 megapixel.
 const JOB_BYTES: u64 = 24 << 20;
-/// Part that grows with the pixels; 16 to 33 bytes were measured at 17 and 1 megapixels, together with [`JOB_BYTES`].
+/// Part that grows with the pixels; 16 to 33 bytes were measured at 17 and 1 megapixels, together
+/// with [`JOB_BYTES`].
 const PIXEL_BYTES: u64 = 20;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -50,7 +53,8 @@ const QUEUED_PER_THREAD: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
 /// Threads that run image work one job at a time each.
 ///
-/// Dropping the pool lets admitted jobs run to their end and then ends the threads; it does not wait for them.
+/// Dropping the pool lets admitted jobs run to their end and then ends the threads; it does not
+/// wait for them.
 #[derive(Debug)]
 pub struct Pool {
     jobs: Sender<Job>,
@@ -83,14 +87,17 @@ impl Pool {
         })
     }
 
-    /// Runs a closure that touches about `cost_pixels` pixels (all decoded pictures and the output together).
+    /// Runs a closure that touches about `cost_pixels` pixels (all decoded pictures and the output
+    /// together).
     ///
-    /// Waits for a place first, which is how a burst is held back. May be cancelled at any await: before admission
-    /// nothing runs, after it the closure runs to its end and its result is dropped.
+    /// Waits for a place first, which is how a burst is held back. May be cancelled at any await:
+    /// before admission nothing runs, after it the closure runs to its end and its result is
+    /// dropped.
     ///
     /// # Errors
     ///
-    /// [`PoolError::OverBudget`] if it could never be admitted, [`PoolError::Panicked`] if the closure panics.
+    /// [`PoolError::OverBudget`] if it could never be admitted, [`PoolError::Panicked`] if the
+    /// closure panics.
     pub async fn run<T, F>(&self, cost_pixels: u64, work: F) -> Result<T, PoolError>
     where
         T: Send + 'static,

@@ -32,7 +32,8 @@ pub fn resize(picture: &Picture, width: u32, height: u32) -> Result<Picture, Ima
     resize_crop(picture, whole, width, height)
 }
 
-/// Fits the picture inside a square of `max_side_px`, keeping its proportions; a smaller picture stays as it is.
+/// Fits the picture inside a square of `max_side_px`, keeping its proportions; a smaller picture
+/// stays as it is.
 ///
 /// # Errors
 ///
@@ -79,7 +80,8 @@ pub(crate) fn resize_crop(
     Picture::from_premultiplied_rgba(width, height, pixels)
 }
 
-/// Lanczos overshoots: a colour sample may come out above its alpha, which no premultiplied pixel may be.
+/// Lanczos overshoots: a colour sample may come out above its alpha, which no premultiplied pixel
+/// may be.
 fn restore_premultiplied(pixels: &mut [u8]) {
     for [r, g, b, a] in pixels.as_chunks_mut::<4>().0 {
         *r = (*r).min(*a);

@@ -20,8 +20,8 @@ impl Plane {
     }
 }
 
-/// Two box blurs in each direction, which is close to a Gaussian; a radius under half a pixel still softens a
-/// little, so that slopes exist.
+/// Two box blurs in each direction, which is close to a Gaussian; a radius under half a pixel still
+/// softens a little, so that slopes exist.
 pub(super) fn box_blur(plane: &Plane, radius_px: f32) -> Plane {
     let radius = (radius_px.round() as usize).max(1);
     let mut samples = plane.samples.clone();
@@ -49,7 +49,8 @@ pub(super) fn box_blur(plane: &Plane, radius_px: f32) -> Plane {
     }
 }
 
-/// Averages each sample with `radius` neighbours on both sides, by a running sum; outside counts as 0.
+/// Averages each sample with `radius` neighbours on both sides, by a running sum; outside counts as
+/// 0.
 fn blur_line(
     samples: &mut [f32],
     start: usize,

@@ -1,8 +1,8 @@
 //! Drawing a plan.
 //!
-//! Every layer is drawn on a surface of its own that covers only the pixels it may touch, in the output's own
-//! orientation (text is outlined after turning, never drawn and then resampled), gets its render style there, and
-//! is blended once.
+//! Every layer is drawn on a surface of its own that covers only the pixels it may touch, in the
+//! output's own orientation (text is outlined after turning, never drawn and then resampled), gets
+//! its render style there, and is blended once.
 
 mod blur;
 mod place;
@@ -24,8 +24,9 @@ use crate::{Fonts, ImagingError, Picture};
 ///
 /// # Errors
 ///
-/// [`ImagingError::InvalidPlan`], [`ImagingError::TooManyPixels`] and [`ImagingError::Empty`] for plans that cannot
-/// be drawn, [`ImagingError::MissingGlyph`] for text no font covers. Nothing is drawn half.
+/// [`ImagingError::InvalidPlan`], [`ImagingError::TooManyPixels`] and [`ImagingError::Empty`] for
+/// plans that cannot be drawn, [`ImagingError::MissingGlyph`] for text no font covers. Nothing is
+/// drawn half.
 pub fn compose(plan: &Composition, fonts: &Fonts) -> Result<(Picture, Report), ImagingError> {
     plan.check()?;
     let mut canvas = surface::blank(plan.width, plan.height)?;

@@ -17,7 +17,8 @@ pub(super) struct PixelRect {
 }
 
 impl Area {
-    /// With edges on whole pixels unless turned, so that upright pictures and plates have sharp edges.
+    /// With edges on whole pixels unless turned, so that upright pictures and plates have sharp
+    /// edges.
     pub(super) fn snapped(self) -> Self {
         if self.is_turned() {
             return self;

@@ -106,14 +106,15 @@ pub struct PictureLayer {
 /// Text fitted into an area.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextLayer {
-    /// What to write. A line feed starts a new line; other lines break between words where that lets the text
-    /// stand larger.
+    /// What to write. A line feed starts a new line; other lines break between words where that
+    /// lets the text stand larger.
     pub text: String,
     /// Family name, looked up by [`crate::Fonts`].
     pub font: String,
     /// Colour of the letters.
     pub color: Color,
-    /// Smallest wanted size in pixels per em. Text that only fits below it is drawn smaller and reported.
+    /// Smallest wanted size in pixels per em. Text that only fits below it is drawn smaller and
+    /// reported.
     pub min_size_px: f32,
     /// Largest size in pixels per em.
     pub max_size_px: f32,

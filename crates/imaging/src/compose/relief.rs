@@ -1,8 +1,9 @@
 //! Render styles: light on the edges of a layer.
 //!
-//! A layer's alpha is read as the height of a surface. Blurred, it gives slopes; a slope towards the light is
-//! brightened, one away from it darkened, the other way round for what is cut in. The light stands at the upper
-//! left of the output, whichever way a zone is turned, as it does for everything else in a photograph.
+//! A layer's alpha is read as the height of a surface. Blurred, it gives slopes; a slope towards
+//! the light is brightened, one away from it darkened, the other way round for what is cut in. The
+//! light stands at the upper left of the output, whichever way a zone is turned, as it does for
+//! everything else in a photograph.
 
 use tiny_skia::{Pixmap, PremultipliedColorU8};
 
@@ -72,8 +73,9 @@ pub(super) fn shape_depth_px(shorter_side_px: f32) -> f32 {
     (shorter_side_px / 60.0).clamp(1.0, 8.0)
 }
 
-/// Room that text leaves on every side, in ems, so that its relief stays inside the area as well. The
-/// letters always do; of small text the soft edge, and of a 3D shadow the faint end, may reach a little beyond.
+/// Room that text leaves on every side, in ems, so that its relief stays inside the area as well.
+/// The letters always do; of small text the soft edge, and of a 3D shadow the faint end, may reach
+/// a little beyond.
 pub(super) fn padding_em(style: RenderStyle) -> f32 {
     match style {
         RenderStyle::Print => 0.0,

@@ -98,7 +98,8 @@ fn draw_content(
     }
 }
 
-/// Draws a picture into an area. Upright pictures are copied sample by sample, turned ones sampled with smooth edges.
+/// Draws a picture into an area. Upright pictures are copied sample by sample, turned ones sampled
+/// with smooth edges.
 pub(super) fn draw_picture(
     pixels: &mut Pixmap,
     to_surface: Transform,

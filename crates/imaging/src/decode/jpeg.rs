@@ -1,7 +1,7 @@
 //! JPEG, through `jpeg-decoder`.
 //!
-//! Not through `image`: its decoder (zune-jpeg 0.5.15) silently returns garbage for baseline files with one scan
-//! per component and 4:2:0 sampling.
+//! Not through `image`: its decoder (zune-jpeg 0.5.15) silently returns garbage for baseline files
+//! with one scan per component and 4:2:0 sampling.
 
 use std::io::Cursor;
 
@@ -62,15 +62,15 @@ fn cmyk_to_rgb(samples: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Counts start-of-scan markers without decoding, stepping over segments so that the thumbnail inside an EXIF
-/// block does not count.
+/// Counts start-of-scan markers without decoding, stepping over segments so that the thumbnail
+/// inside an EXIF block does not count.
 fn count_scans(bytes: &[u8]) -> u32 {
     const START_OF_SCAN: u8 = 0xDA;
     let mut scans = 0;
     let mut at = 2;
     while let Some(&[mark, code]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<2>()) {
-        // Inside a scan, 0xFF is followed by 0x00 or a restart number; both are stepped over byte by byte, as is
-        // any stray byte between segments.
+        // Inside a scan, 0xFF is followed by 0x00 or a restart number; both are stepped over byte
+        // by byte, as is any stray byte between segments.
         let has_length = mark == 0xFF && !matches!(code, 0x00 | 0x01 | 0xD0..=0xD9 | 0xFF);
         if !has_length {
             at += 1;

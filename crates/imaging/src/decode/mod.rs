@@ -1,7 +1,7 @@
 //! Untrusted bytes to pixels, in bounded time and memory.
 //!
-//! The type is found from the content, never from a name or a header of the transport. Every limit holds before
-//! anything of the picture's size is allocated. All decoders are written in safe Rust.
+//! The type is found from the content, never from a name or a header of the transport. Every limit
+//! holds before anything of the picture's size is allocated. All decoders are written in safe Rust.
 
 mod jpeg;
 mod orientation;
@@ -22,8 +22,8 @@ pub struct DecodeLimits {
     pub max_pixels: u64,
     /// Either side, in pixels.
     pub max_side_px: u32,
-    /// Start-of-scan markers of a JPEG. Usual progressive files have about 10; a file of 400 scans costs a
-    /// decoder seconds for a few kilobytes.
+    /// Start-of-scan markers of a JPEG. Usual progressive files have about 10; a file of 400 scans
+    /// costs a decoder seconds for a few kilobytes.
     pub max_jpeg_scans: u32,
 }
 

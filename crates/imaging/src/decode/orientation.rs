@@ -4,7 +4,8 @@ use image::metadata::Orientation;
 
 use crate::{ImagingError, Picture};
 
-/// Applies the orientation of an EXIF block; without one, or with a damaged one, the picture stays as it is.
+/// Applies the orientation of an EXIF block; without one, or with a damaged one, the picture stays
+/// as it is.
 pub(super) fn upright(picture: Picture, exif: Option<&[u8]>) -> Result<Picture, ImagingError> {
     let Some(orientation) = exif.and_then(Orientation::from_exif_chunk) else {
         return Ok(picture);

@@ -42,7 +42,8 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Ima
     Ok(Decoded { picture, exif })
 }
 
-/// Whether the container announces more bytes than there are. The decoder itself does not mind a missing end.
+/// Whether the container announces more bytes than there are. The decoder itself does not mind a
+/// missing end.
 fn is_cut_short(bytes: &[u8]) -> bool {
     let announced = bytes.get(4..).and_then(|rest| rest.first_chunk::<4>());
     let announced = announced.map_or(u64::MAX, |&size| u64::from(u32::from_le_bytes(size)));

@@ -1,9 +1,10 @@
 //! Fitting text into its area.
 //!
-//! Outlines are not hinted, so a layout at one size is every size's layout, only scaled: the largest size that fits
-//! is computed, not searched. For each number of lines the words are spread so that the longest line is shortest;
-//! the number that lets the text stand largest wins. Measured on the ink itself, not on the font's line box, so that
-//! neither an accent on a capital nor the swash of a script can leave the area.
+//! Outlines are not hinted, so a layout at one size is every size's layout, only scaled: the
+//! largest size that fits is computed, not searched. For each number of lines the words are spread
+//! so that the longest line is shortest; the number that lets the text stand largest wins. Measured
+//! on the ink itself, not on the font's line box, so that neither an accent on a capital nor the
+//! swash of a script can leave the area.
 
 use tiny_skia::{Path, PathBuilder, Transform};
 use unicode_normalization::UnicodeNormalization;
@@ -12,14 +13,15 @@ use super::fonts::Fonts;
 use super::shape::{Line, shape_line};
 use crate::{Align, Area, ImagingError, TextLayer, TextReport};
 
-/// Longest text drawn, in bytes; zones hold names and short notes, and shaping time grows with the text.
+/// Longest text drawn, in bytes; zones hold names and short notes, and shaping time grows with the
+/// text.
 const MAX_TEXT_BYTES: usize = 2_000;
 /// Most lines tried.
 const MAX_LINES: usize = 24;
 /// From baseline to baseline, in ems.
 const LINE_STEP_EM: f32 = 1.15;
-/// One more line must let the text stand this much larger: a name on one line reads better than a slightly larger
-/// one on two.
+/// One more line must let the text stand this much larger: a name on one line reads better than a
+/// slightly larger one on two.
 const GAIN_PER_LINE: f32 = 1.15;
 
 /// Text ready to be filled.
@@ -130,7 +132,8 @@ fn measure(
     chosen: usize,
     fonts: &Fonts,
 ) -> Result<Vec<Vec<Word>>, ImagingError> {
-    // Composed letters, because fonts have a drawn glyph for those and only a stacked one for the rest.
+    // Composed letters, because fonts have a drawn glyph for those and only a stacked one for the
+    // rest.
     let text: String = text.nfc().collect();
     let mut paragraphs = Vec::new();
     for paragraph in text.trim().lines() {
@@ -206,7 +209,8 @@ struct Candidate {
     shaped: Vec<Line>,
     /// Widest ink of any line, in ems.
     width_em: f32,
-    /// Ink from the top of the highest letter to the bottom of the lowest, relative to the first baseline.
+    /// Ink from the top of the highest letter to the bottom of the lowest, relative to the first
+    /// baseline.
     top_em: f32,
     bottom_em: f32,
 }

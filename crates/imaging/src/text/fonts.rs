@@ -8,12 +8,14 @@ pub(super) struct Face {
     pub(super) font: Font,
 }
 
-/// The fonts text is drawn from. System fonts are never used: the same text must look the same on every machine.
+/// The fonts text is drawn from. System fonts are never used: the same text must look the same on
+/// every machine.
 ///
-/// A family is looked up in any case, with or without spaces and quotes; of a list ("Playfair Display, serif") the
-/// first known one is taken. Well-known families that are not bundled stand for one of the same kind: Georgia, Times
-/// and other book faces for EB Garamond, Pacifico and other hands for Dancing Script. Everything else is drawn in
-/// Inter, which also lends the characters that the other two lack.
+/// A family is looked up in any case, with or without spaces and quotes; of a list ("Playfair
+/// Display, serif") the first known one is taken. Well-known families that are not bundled stand
+/// for one of the same kind: Georgia, Times and other book faces for EB Garamond, Pacifico and
+/// other hands for Dancing Script. Everything else is drawn in Inter, which also lends the
+/// characters that the other two lack.
 pub struct Fonts {
     faces: Vec<Face>,
 }
@@ -104,7 +106,8 @@ impl Fonts {
         &self.faces[index]
     }
 
-    /// Indices in the order they are tried for a character: the chosen one, then the one with most characters.
+    /// Indices in the order they are tried for a character: the chosen one, then the one with most
+    /// characters.
     pub(super) fn order(&self, chosen: usize) -> impl Iterator<Item = usize> + use<> {
         let rest = [SANS, SERIF, SCRIPT]
             .into_iter()
@@ -127,7 +130,14 @@ impl Face {
 
 /// Characters that only steer shaping; they never need a glyph.
 fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}')
+    const STEERING: [std::ops::RangeInclusive<char>; 5] = [
+        '\u{AD}'..='\u{AD}',
+        '\u{200B}'..='\u{200F}',
+        '\u{2060}'..='\u{2060}',
+        '\u{FE00}'..='\u{FE0F}',
+        '\u{FEFF}'..='\u{FEFF}',
+    ];
+    STEERING.iter().any(|range| range.contains(&character))
 }
 
 fn known(name: &str) -> Option<usize> {

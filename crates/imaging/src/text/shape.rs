@@ -77,8 +77,8 @@ fn fault_scaling(error: skrifa::ScaleError) -> ImagingError {
     ImagingError::internal("outlining a letter", error)
 }
 
-/// Splits a line into stretches that one font can draw. What belongs together (a letter with its accents) stays in
-/// one font.
+/// Splits a line into stretches that one font can draw. What belongs together (a letter with its
+/// accents) stays in one font.
 fn runs<'t>(
     layer: &str,
     text: &'t str,

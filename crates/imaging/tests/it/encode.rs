@@ -27,7 +27,8 @@ fn fading() -> Picture {
 #[test]
 fn lossless_formats_give_back_every_sample() {
     for picture in [photograph(), fading()] {
-        // An opaque picture comes back exactly; where it fades, going through straight alpha may round by one.
+        // An opaque picture comes back exactly; where it fades, going through straight alpha may
+        // round by one.
         let allowed = if picture.is_opaque() { 0 } else { 1 };
         for format in [Format::Png, Format::WebpLossless] {
             let file = encode(&picture, format).unwrap();

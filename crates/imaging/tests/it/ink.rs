@@ -22,7 +22,8 @@ pub fn bounds(picture: &Picture) -> Option<[u32; 4]> {
     Some([left, ys.clone().min()?, xs.max()? + 1, ys.max()? + 1])
 }
 
-/// A pixel whose centre lies up to half its own diagonal outside may still be touched by ink inside.
+/// A pixel whose centre lies up to half its own diagonal outside may still be touched by ink
+/// inside.
 pub const TOUCH_PX: f64 = 0.75;
 
 /// The first ink pixel that lies further than `margin_px` outside an area, turned or not.

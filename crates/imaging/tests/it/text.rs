@@ -69,7 +69,8 @@ proptest! {
     ) {
         prop_assume!(!content.trim().is_empty());
         let zone = turned(area(300.0 - width / 2.0, 150.0 - height / 2.0, width, height), degrees);
-        // On a sheet large enough for the zone at any turn, whatever lies outside is a fault of the layout.
+        // On a sheet large enough for the zone at any turn, whatever lies outside is a fault of the
+        // layout.
         let shifted = imaging::Area { y: zone.y + 150.0, ..zone };
         let layer = text_layer(&content, FONTS[font], shifted);
         let (picture, report) = compose(&sheet(600, 600, vec![layer]));
