@@ -3,6 +3,8 @@
 //! `dispatched_at` says that an entry should stand in the lane's stream. It is a note, not a fact:
 //! Redis may have lost the entry, so rows that stay unclaimed are put back by [`put_back`].
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use domain::{BrandId, GenerationId, Lane};
 use uuid::Uuid;
@@ -23,11 +25,13 @@ pub struct Head {
     pub trace_parent: String,
 }
 
-/// The first due jobs of each brand that has a backlog in `lane`: at most `per_brand` of at most
-/// `brands` brands, brands in the order of their ids, beginning after `after`.
+/// The first due jobs of each brand that has any in `lane`: at most `per_brand` of at most `brands`
+/// brands, brands in the order of their ids, beginning after `after`. Fewer brands than asked for mean
+/// that there are no more of them behind.
 ///
 /// The cost grows with the brands that have a backlog, not with the backlog: a loose scan of the
-/// index `job_backlog` hops from brand to brand.
+/// index `job_backlog` hops from brand to brand. Only jobs that are not yet due, which the retry lane
+/// alone has, are walked over one by one.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
@@ -45,11 +49,13 @@ pub async fn heads(
         WITH RECURSIVE brand (id, n) AS (
             (SELECT brand_id, 1 FROM atelier.job
              WHERE lane = $1 AND state = 'waiting' AND dispatched_at IS NULL AND brand_id > $2
+                AND run_at <= $5 AND cancel_requested_at IS NULL
              ORDER BY brand_id LIMIT 1)
             UNION ALL
             SELECT (SELECT j.brand_id FROM atelier.job j
                     WHERE j.lane = $1 AND j.state = 'waiting' AND j.dispatched_at IS NULL
-                        AND j.brand_id > brand.id
+                        AND j.brand_id > brand.id AND j.run_at <= $5
+                        AND j.cancel_requested_at IS NULL
                     ORDER BY j.brand_id LIMIT 1), n + 1
             FROM brand WHERE brand.id IS NOT NULL AND n < $3
         )
@@ -135,6 +141,139 @@ pub async fn put_back(
     .execute(&mut *connection)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// Puts back into the backlog those of `ids` that still wait: their entries were not added, or were
+/// taken out of their stream. Returns how many.
+///
+/// # Errors
+/// [`StoreError::Unavailable`]; then [`put_back`] finds them.
+pub async fn withdraw(db: &Database, ids: &[GenerationId]) -> Result<u64, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let mut connection = db.connection().await?;
+    let done = sqlx::query!(
+        r#"-- store::dispatch::withdraw
+        UPDATE atelier.job SET dispatched_at = NULL
+        WHERE id IN (SELECT id FROM atelier.job
+                     WHERE id = ANY($1) AND state = 'waiting' AND dispatched_at IS NOT NULL
+                     FOR UPDATE SKIP LOCKED)"#,
+        &ids
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// How many jobs of each lane are dispatched and not yet claimed. Lanes without any are left out.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn dispatched_by_lane(db: &Database) -> Result<BTreeMap<Lane, u64>, StoreError> {
+    let mut connection = db.connection().await?;
+    let rows = sqlx::query!(
+        r#"-- store::dispatch::dispatched_by_lane
+        SELECT lane, count(*) AS "count!" FROM atelier.job
+        WHERE state = 'waiting' AND dispatched_at IS NOT NULL
+        GROUP BY lane"#
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok((lane_of(&row.lane)?, u64::try_from(row.count).unwrap_or(0))))
+        .collect()
+}
+
+/// What waits in one lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneDepth {
+    /// The lane.
+    pub lane: Lane,
+    /// Jobs in the backlog that are due.
+    pub due: u64,
+    /// Jobs in the backlog that are due later.
+    pub delayed: u64,
+    /// Jobs in the stream, not yet claimed.
+    pub dispatched: u64,
+    /// Since when the oldest of the due and dispatched jobs could have run.
+    pub oldest_run_at: Option<DateTime<Utc>>,
+}
+
+/// How much work there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Depth {
+    /// Every lane, in the order of their names.
+    pub lanes: Vec<LaneDepth>,
+    /// Jobs that a worker holds.
+    pub running: u64,
+}
+
+/// How much work there is, each number counted up to `cap`, so that the cost stays bounded however
+/// deep the backlog is.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn depth(db: &Database, now: DateTime<Utc>, cap: i64) -> Result<Depth, StoreError> {
+    let lanes = Lane::ALL.map(|lane| lane.as_str().to_owned());
+    let mut connection = db.connection().await?;
+    let rows = sqlx::query!(
+        r#"-- store::dispatch::depth
+        SELECT l.lane AS "lane!", b.due AS "due!", b.delayed AS "delayed!",
+            d.dispatched AS "dispatched!", LEAST(b.oldest, d.oldest) AS oldest
+        FROM unnest($1::text[]) AS l (lane)
+        CROSS JOIN LATERAL (
+            SELECT count(*) FILTER (WHERE run_at <= $2) AS due,
+                count(*) FILTER (WHERE run_at > $2) AS delayed,
+                min(run_at) FILTER (WHERE run_at <= $2) AS oldest
+            FROM (SELECT j.run_at FROM atelier.job j
+                  WHERE j.lane = l.lane AND j.state = 'waiting' AND j.dispatched_at IS NULL
+                  LIMIT $3) backlog
+        ) b
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS dispatched, min(run_at) AS oldest
+            FROM (SELECT j.run_at FROM atelier.job j
+                  WHERE j.lane = l.lane AND j.state = 'waiting' AND j.dispatched_at IS NOT NULL
+                  LIMIT $3) sent
+        ) d
+        ORDER BY l.lane"#,
+        &lanes,
+        now,
+        cap
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let running = sqlx::query_scalar!(
+        r#"-- store::dispatch::running
+        SELECT count(*) AS "count!"
+        FROM (SELECT 1 FROM atelier.job WHERE state = 'running' LIMIT $1) running"#,
+        cap
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let lanes: Result<Vec<LaneDepth>, StoreError> = rows
+        .into_iter()
+        .map(|row| {
+            Ok(LaneDepth {
+                lane: lane_of(&row.lane)?,
+                due: u64::try_from(row.due).unwrap_or(0),
+                delayed: u64::try_from(row.delayed).unwrap_or(0),
+                dispatched: u64::try_from(row.dispatched).unwrap_or(0),
+                oldest_run_at: row.oldest,
+            })
+        })
+        .collect();
+    Ok(Depth {
+        lanes: lanes?,
+        running: u64::try_from(running).unwrap_or(0),
+    })
+}
+
+fn lane_of(text: &str) -> Result<Lane, StoreError> {
+    text.parse().map_err(|_| StoreError::Inconsistent {
+        table: "atelier.job",
+        column: "lane",
+        id: String::new(),
+        detail: format!("unknown lane {text:?}"),
+    })
 }
 
 /// How many jobs of each brand are dispatched and not yet claimed, the largest first.
