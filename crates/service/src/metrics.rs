@@ -145,6 +145,12 @@ impl Metrics {
             })
     }
 
+    /// The registry itself, for crates below that register their own metrics with the `prometheus`
+    /// crate. What they register is rendered, but not checked against the rules nor described.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Everything in the text exposition format, version 0.0.4.
     ///
     /// # Errors
