@@ -1,1 +1,51 @@
-//! (first content follows)
+//! Claims jobs and makes pictures: claim, prompt, ledger, provider, imaging, store, settle.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `role` | setting the process up and its tasks |
+//! | `session` | the lease of this process, renewed on a thread of its own; the self-fence |
+//! | `claim` | from stream entries to jobs in hand |
+//! | `held` | which jobs are in hand, and telling one to stop |
+//! | `watch` | cancellations, and jobs we hold without knowing |
+//! | `pipeline` | one job, from claim to settlement |
+//! | `prompt`, `inputs`, `spend`, `layers`, `output`, `report` | its stages |
+//! | `ledger`, `settle` | batched writes under the job's lease |
+//!
+//! Invariants:
+//! - nothing goes to a provider before the ledger holds the attempt (I3), and a job whose ledger has
+//!   an open attempt is polled or reconciled, never sent;
+//! - whatever can be found wrong with a job without paying is found before the provider is asked;
+//! - every write carries the job's lease; a lease that is lost ends the work without a word (I5);
+//! - the raw answer is in the object store before anything is done with it, so a crash later costs
+//!   nothing;
+//! - no image work runs on the async threads.
+//!
+//! It deliberately decides neither which job is next (dispatcher and queue) nor what a job costs the
+//! brand (billing).
+
+mod bases;
+mod claim;
+mod config;
+mod held;
+mod ids;
+mod inputs;
+mod job;
+mod layers;
+mod ledger;
+mod metrics;
+mod output;
+mod pipeline;
+mod prompt;
+mod report;
+mod retry;
+mod role;
+mod session;
+mod settle;
+mod spend;
+mod stop;
+mod verdict;
+mod watch;
+mod worker;
+
+pub use config::{SettingError, WorkerArgs};
+pub use role::{ROLE, start, start_with};

@@ -1,0 +1,160 @@
+//! Everything a composition needs besides the generated picture, before anything is paid: the base
+//! photograph, the shopper's pictures, and the proof that every text can be drawn.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::{Customizations, FailureCode, ImageSource, Product, ZoneValue};
+use imaging::{DecodeLimits, ImagingError, Picture, PoolError, compose, decode, thumbnail};
+use service::telemetry::error_chain;
+
+use crate::layers;
+use crate::stop::Stop;
+use crate::worker::Worker;
+
+/// A shopper's picture is kept at no more than this many times the output's longer side: enough for
+/// the sharpest crop into a zone, and a bound on what waits in memory beside the provider.
+const OVERSAMPLING: u32 = 2;
+
+/// Decoded pictures.
+pub(crate) struct Inputs {
+    pub(crate) base: Option<Arc<Picture>>,
+    /// The shopper's, by zone id.
+    pub(crate) pictures: HashMap<String, Arc<Picture>>,
+}
+
+/// Loads and decodes everything.
+pub(crate) async fn load(
+    worker: &Worker,
+    product: &Product,
+    customizations: &Customizations,
+) -> Result<Inputs, Stop> {
+    check_texts(worker, product, customizations).await?;
+    let base = base(worker, product).await?;
+    let longest = product.output_width_px.max(product.output_height_px);
+    let mut pictures = HashMap::new();
+    for entry in &customizations.entries {
+        if let ZoneValue::Image(source) = &entry.value {
+            let picture = shopper_picture(worker, source, longest * OVERSAMPLING).await?;
+            pictures.insert(entry.zone_id.clone(), picture);
+        }
+    }
+    Ok(Inputs { base, pictures })
+}
+
+/// Draws the texts alone: a character that no font has must be found before the picture is paid.
+async fn check_texts(
+    worker: &Worker,
+    product: &Product,
+    customizations: &Customizations,
+) -> Result<(), Stop> {
+    let plan = layers::texts_alone(product, customizations);
+    if plan.layers.is_empty() {
+        return Ok(());
+    }
+    let fonts = Arc::clone(&worker.fonts);
+    let pixels = u64::from(plan.width) * u64::from(plan.height);
+    let drawn = worker.pool.run(pixels, move || compose(&plan, &fonts).map(drop)).await;
+    drawn.map_err(|error| of_pool(&error))?.map_err(|error| of_composition(&error))
+}
+
+/// The base photograph. A product that names one must have it.
+async fn base(worker: &Worker, product: &Product) -> Result<Option<Arc<Picture>>, Stop> {
+    let (key, bytes) = match (&product.base_image, &product.base_image_url) {
+        (Some(key), _) => match worker.bases.get(key) {
+            Some(picture) => return Ok(Some(picture)),
+            None => (key, stored_base(worker, key).await?),
+        },
+        (None, Some(url)) => match worker.bases.get(url) {
+            Some(picture) => return Ok(Some(picture)),
+            None => (url, remote_base(worker, url).await?),
+        },
+        (None, None) => return Ok(None),
+    };
+    let picture = decoded(worker, bytes, None).await?.map_err(|error| {
+        tracing::error!(product = %product.id, error = error_chain(&error), "unusable base image");
+        Stop::Failed(FailureCode::ProcessingFailed)
+    })?;
+    worker.bases.keep(key, &picture);
+    Ok(Some(picture))
+}
+
+async fn stored_base(worker: &Worker, key: &str) -> Result<Bytes, Stop> {
+    let found = worker.objects.get(key).await.map_err(|error| {
+        tracing::warn!(error = error_chain(&error), "a base image cannot be read");
+        Stop::passing("object_store_unavailable")
+    })?;
+    found.ok_or_else(|| {
+        tracing::error!(key, "a base image is not in the object store");
+        Stop::Failed(FailureCode::ProcessingFailed)
+    })
+}
+
+async fn remote_base(worker: &Worker, url: &str) -> Result<Bytes, Stop> {
+    worker.fetcher.fetch(url).await.map_err(|error| {
+        tracing::error!(error = error_chain(&error), "a base image cannot be fetched");
+        match error.may_pass() {
+            true => Stop::passing(error.code()),
+            false => Stop::Failed(FailureCode::ProcessingFailed),
+        }
+    })
+}
+
+async fn shopper_picture(
+    worker: &Worker,
+    source: &ImageSource,
+    longest_px: u32,
+) -> Result<Arc<Picture>, Stop> {
+    let bytes = match source {
+        ImageSource::Data(data) => Bytes::from(data.bytes.clone()),
+        ImageSource::Url(url) => worker.fetcher.fetch(url.as_str()).await.map_err(|error| {
+            tracing::info!(error = error_chain(&error), "a shopper's picture cannot be fetched");
+            Stop::Failed(FailureCode::InvalidImage)
+        })?,
+    };
+    decoded(worker, bytes, Some(longest_px)).await?.map_err(|error| {
+        tracing::info!(error = error_chain(&error), "a shopper's picture cannot be read");
+        Stop::Failed(FailureCode::InvalidImage)
+    })
+}
+
+/// Decodes on the imaging threads, shrunk to a longest side where one is given.
+pub(crate) async fn decoded(
+    worker: &Worker,
+    bytes: Bytes,
+    longest_px: Option<u32>,
+) -> Result<Result<Arc<Picture>, ImagingError>, Stop> {
+    let limits = DecodeLimits::default();
+    // The header is not read yet, so the cost is that of a usual photograph.
+    const USUAL_PIXELS: u64 = 4_000_000;
+    let work = move || {
+        let picture = decode(&bytes, &limits)?;
+        let picture = match longest_px {
+            Some(side) => thumbnail(&picture, side)?,
+            None => picture,
+        };
+        Ok(Arc::new(picture))
+    };
+    worker.pool.run(USUAL_PIXELS, work).await.map_err(|error| of_pool(&error))
+}
+
+/// What a failure of the imaging threads means: the same picture would do the same again.
+pub(crate) fn of_pool(error: &PoolError) -> Stop {
+    tracing::error!(error = error_chain(error), "image work failed");
+    match error {
+        PoolError::Closed => Stop::passing("imaging_closed"),
+        PoolError::Panicked { .. } | PoolError::OverBudget { .. } | PoolError::Spawn(_) => {
+            Stop::Failed(FailureCode::ProcessingFailed)
+        }
+    }
+}
+
+/// What a plan that cannot be drawn means.
+pub(crate) fn of_composition(error: &ImagingError) -> Stop {
+    tracing::warn!(error = error_chain(error), "the design cannot be drawn");
+    match error {
+        ImagingError::MissingGlyph { .. } => Stop::Failed(FailureCode::InvalidRequest),
+        _ => Stop::Failed(FailureCode::ProcessingFailed),
+    }
+}

@@ -1,0 +1,34 @@
+//! What one worker process counts.
+
+use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGauge};
+use service::metrics::SECONDS;
+
+service::metrics! {
+    /// The metrics of one worker process.
+    #[derive(Debug, Clone)]
+    pub(crate) struct WorkerMetrics {
+        /// Jobs that left this worker, by outcome.
+        pub(crate) jobs_total: IntCounterVec =
+            ("atelier_worker_jobs_total", labels ["outcome"]),
+        /// Time one stage of a job took.
+        pub(crate) stage_seconds: HistogramVec =
+            ("atelier_worker_stage_seconds", labels ["stage", "outcome"], buckets SECONDS),
+        /// Jobs in hand now.
+        pub(crate) slots_used: IntGauge = ("atelier_worker_slots_used"),
+        /// Jobs this worker may have in hand.
+        pub(crate) slots: IntGauge = ("atelier_worker_slots"),
+        /// Stream entries whose job was no longer there to be claimed.
+        pub(crate) claims_missed_total: IntCounter = ("atelier_worker_claims_missed_total"),
+        /// Claims whose answer was lost or refused.
+        pub(crate) claim_errors_total: IntCounter = ("atelier_worker_claim_errors_total"),
+        /// Writes that found the lease of their job lost, by what was written.
+        pub(crate) leases_lost_total: IntCounterVec =
+            ("atelier_worker_leases_lost_total", labels ["write"]),
+        /// Jobs we held without knowing of them and handed back.
+        pub(crate) strays_total: IntCounter = ("atelier_worker_strays_total"),
+        /// Money spent on answers that gave no picture while their job is tried again, in millionths
+        /// of a US dollar. It reaches no invoice.
+        pub(crate) duplicate_spend_micros_total: IntCounterVec =
+            ("atelier_provider_duplicate_spend_micros_total", labels ["provider"]),
+    }
+}

@@ -1,0 +1,148 @@
+//! One job, from claim to settlement.
+//!
+//! The stages before the provider's are free and may be given up at any moment; what can be found
+//! wrong is found there. From the ledger's entry on, the work is paid for and goes on to its end
+//! unless the customer or the deadline ends it.
+
+use std::sync::Arc;
+
+use domain::{BrandId, Customizations, FailureCode};
+use service::TraceContext;
+use store::Lease;
+use store::claims::Claimed;
+use store::products::CatalogEntry;
+use store::settle::{Outcome, Settled, Settlement};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::job::{Job, Stage};
+use crate::stop::Stop;
+use crate::worker::Worker;
+use crate::{inputs, output, prompt, report, spend};
+
+/// The span of everything that is logged about a job.
+pub(crate) fn span(claim: &Claimed) -> tracing::Span {
+    let trace = claim.trace_parent.parse().unwrap_or_else(|_| TraceContext::generate(random()));
+    let parent = trace.span("job");
+    tracing::info_span!(parent: &parent, "job", job = %claim.lease.job)
+}
+
+fn random() -> [u8; 24] {
+    let (trace, span): ([u8; 16], [u8; 8]) = (rand::random(), rand::random());
+    let mut bytes = [0; 24];
+    bytes[..16].copy_from_slice(&trace);
+    bytes[16..].copy_from_slice(&span);
+    bytes
+}
+
+/// Works on a job and settles it. Keeps its slot, and its place among the jobs in hand, until the
+/// settlement is answered. A panic in the work fails that job and no other.
+pub(crate) async fn carry_out(
+    worker: Arc<Worker>,
+    job: Job,
+    product: Result<Arc<CatalogEntry>, Stop>,
+    slot: OwnedSemaphorePermit,
+) {
+    worker.metrics.slots_used.inc();
+    let hold = Arc::clone(&job.hold);
+    let lease = job.claim.lease;
+    let brand_id = job.claim.brand_id.clone();
+    let subject = job.claim.clone();
+    let work = work(Arc::clone(&worker), job, product);
+    let (label, outcome) = match worker.tasks.run_to_end("pipeline", work).await {
+        Ok(done) => done,
+        Err(_panicked) => crashed(&worker, subject, Arc::clone(&hold)),
+    };
+    if let Some(outcome) = outcome {
+        settle(&worker, lease, brand_id, label, outcome).await;
+    } else {
+        count(&worker, label);
+    }
+    drop(hold);
+    drop(slot);
+    worker.metrics.slots_used.dec();
+}
+
+type Ended = (&'static str, Option<Outcome>);
+
+async fn work(
+    worker: Arc<Worker>,
+    mut job: Job,
+    product: Result<Arc<CatalogEntry>, Stop>,
+) -> Ended {
+    let made = match product {
+        Ok(entry) => make(&worker, &mut job, &entry).await,
+        Err(stop) => Err(stop),
+    };
+    match made {
+        Ok(outcome) => ("done", Some(outcome)),
+        Err(stop) => {
+            tracing::info!(stop = ?stop, "the job ends without pictures");
+            (stop.label(), stop.into_outcome(&worker, &job))
+        }
+    }
+}
+
+/// What a job comes to whose work panicked.
+fn crashed(worker: &Worker, claim: Claimed, hold: Arc<crate::held::Hold>) -> Ended {
+    let job = Job::new(claim, hold, worker.clock.now());
+    let stop = Stop::Failed(FailureCode::Internal);
+    (stop.label(), stop.into_outcome(worker, &job))
+}
+
+/// The stages.
+async fn make(worker: &Worker, job: &mut Job, entry: &CatalogEntry) -> Result<Outcome, Stop> {
+    let product = &entry.product;
+    let stored = Customizations::from_stored(&job.claim.customizations, &product.zones);
+    let customizations = stored.map_err(|error| {
+        tracing::error!(%error, "the stored customizations cannot be read");
+        Stop::Failed(FailureCode::Internal)
+    })?;
+    let stage = Stage::begin(&worker.metrics, "prompt");
+    let building = prompt::build(worker, &job.claim, entry, &customizations);
+    let order = job.unless_stopped(worker, building).await;
+    let order = stage.end(job, order)?;
+    job.final_prompt = Some(order.prompt.prompt.clone());
+    let stage = Stage::begin(&worker.metrics, "fetch_inputs");
+    let loading = inputs::load(worker, product, &customizations);
+    let inputs = job.unless_stopped(worker, loading).await;
+    let inputs = stage.end(job, inputs)?;
+    let stage = Stage::begin(&worker.metrics, "provider");
+    let paid = spend::obtain(worker, job, &order).await;
+    let paid = stage.end(job, paid)?;
+    if job.hold.cancel.is_cancelled() {
+        return Err(Stop::Canceled);
+    }
+    let made = output::make(worker, job, product, &customizations, inputs, &paid).await?;
+    let stage = Stage::begin(&worker.metrics, "store");
+    let stored = output::store(worker, job, &made.files).await;
+    let stored = stage.end(job, stored)?;
+    Ok(report::done(worker, job, &order, paid, made, stored))
+}
+
+/// Settles; what the database refuses to settle as it is waits for a person.
+async fn settle(
+    worker: &Worker,
+    lease: Lease,
+    brand_id: BrandId,
+    label: &'static str,
+    outcome: Outcome,
+) {
+    let settlement = Settlement { lease, brand_id: brand_id.clone(), outcome };
+    match worker.settler.settle(settlement).await {
+        Ok(Settled::Applied) => count(worker, label),
+        Ok(Settled::Lost) => {
+            tracing::warn!("the job was somebody else's when it was to be settled");
+            count(worker, "lost");
+        }
+        Err(_refused) => {
+            let outcome = Outcome::Held { reason: "settlement_refused".to_owned() };
+            let settlement = Settlement { lease, brand_id, outcome };
+            let held = worker.settler.settle(settlement).await;
+            count(worker, if held.is_ok() { "held" } else { "lost" });
+        }
+    }
+}
+
+fn count(worker: &Worker, outcome: &'static str) {
+    worker.metrics.jobs_total.with_label_values(&[outcome]).inc();
+}
