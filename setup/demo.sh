@@ -54,4 +54,4 @@ say "building ($profile); the first time takes some minutes"
     # shellcheck disable=SC2086 # $release may be nothing
     cargo build --locked $release --bin atelier --bin api-lite --bin worker --bin scheduler
 ) || fail "the build failed"
-exec "$target/$profile/atelier" demo "$@"
+exec "$target/$profile/atelier" demo --catalog "$root/deploy/demo/catalog" "$@"

@@ -6,7 +6,7 @@ use imaging::{DecodeLimits, THUMBNAIL_SIDE_PX, decode, thumbnail};
 fn the_demo_photographs_have_their_products_size_and_are_small_files() {
     for (slug, width, height) in [("coffee-cup", 1024, 683), ("star-print", 1000, 872)] {
         let path = format!(
-            "{}/../../demo/catalog/{slug}/base.jpg",
+            "{}/../../deploy/demo/catalog/{slug}/base.jpg",
             env!("CARGO_MANIFEST_DIR")
         );
         let file = std::fs::read(path).unwrap();

@@ -62,7 +62,7 @@ pub fn plain(width: u32, height: u32, rgba: [u8; 4]) -> Arc<Picture> {
 pub fn photograph_file() -> Vec<u8> {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../demo/catalog/coffee-cup/base.jpg"
+        "/../../deploy/demo/catalog/coffee-cup/base.jpg"
     );
     std::fs::read(path).unwrap()
 }
