@@ -1,0 +1,268 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use queue::QueueArgs;
+use store::{DatabaseArgs, ObjectArgs};
+
+/// Atelier, a job-processing cluster for AI image generation: the operator's command.
+#[derive(Debug, Parser)]
+#[command(name = "atelier", version, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  atelier demo --once --out pictures     one picture per demo product, then exit
+  atelier migrate up --database-url postgres://…
+  atelier catalog apply shop/catalog --brand brand_1 --object-store file:///srv/atelier --database-url …
+  atelier key create --brand brand_1 --kind secret --database-url …
+
+The roles are programs of their own: api-lite, worker and scheduler, each with --help.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything on this machine, with private servers, and make a picture
+    Demo(DemoArgs),
+    /// The database schema
+    Migrate {
+        #[command(subcommand)]
+        command: MigrateCommand,
+    },
+    /// Products as files
+    Catalog {
+        #[command(subcommand)]
+        command: CatalogCommand,
+    },
+    /// API keys
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Brands
+    Brand {
+        #[command(subcommand)]
+        command: BrandCommand,
+    },
+    /// Jobs
+    Job {
+        #[command(subcommand)]
+        command: JobCommand,
+    },
+    /// Check PostgreSQL, Redis and the keys in use, and say how to mend what is wrong
+    Doctor {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        queue: QueueArgs,
+    },
+    /// Print the HTTP API's OpenAPI 3.1 document
+    Openapi,
+}
+
+/// Settings of the demonstration.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Make one picture per demo product, write pictures and summary.json to --out, and exit
+    #[arg(long, requires = "out")]
+    pub(crate) once: bool,
+
+    /// Where --once writes
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Write addresses, keys and process ids to FILE (JSON) once everything is up
+    #[arg(long, value_name = "FILE", conflicts_with = "once")]
+    pub(crate) ready_file: Option<PathBuf>,
+
+    /// Use this PostgreSQL (an empty database, or one of Atelier's) instead of a private one
+    #[arg(
+        long,
+        env = "ATELIER_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(crate) database_url: Option<String>,
+
+    /// Use this Redis instead of a private one
+    #[arg(
+        long,
+        env = "ATELIER_REDIS_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(crate) redis_url: Option<String>,
+
+    /// Where pictures are kept; a temporary folder if not given
+    #[arg(long, env = "ATELIER_OBJECT_STORE", value_name = "URL")]
+    pub(crate) object_store: Option<String>,
+
+    /// The folder of demo products
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "deploy/demo/catalog",
+        overrides_with = "catalog"
+    )]
+    pub(crate) catalog: PathBuf,
+
+    /// How many workers to start
+    #[arg(long, value_name = "N", default_value_t = 2,
+          value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) workers: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrateCommand {
+    /// Apply what is pending
+    Up {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what is applied and what is pending
+    Status {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogCommand {
+    /// Load every product.toml in the folders below DIR; applying again changes nothing
+    Apply {
+        /// The folder that holds one folder per product
+        dir: PathBuf,
+        /// Whose products they are
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// Where api-lite is reached, for the photographs' addresses
+        #[arg(
+            long,
+            env = "ATELIER_PUBLIC_URL",
+            value_name = "URL",
+            default_value = "http://127.0.0.1:8080"
+        )]
+        public_url: String,
+        #[command(flatten)]
+        objects: ObjectArgs,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Check the files without touching anything
+    Check {
+        /// The folder that holds one folder per product
+        dir: PathBuf,
+    },
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Everything of its brand; keep it on servers
+    Secret,
+    /// Create, and read its own session's generations, from allowed origins; may stand in a page
+    Publishable,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key. It is shown once; only a hash is kept
+    Create {
+        /// Whose key it is
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// What it may do
+        #[arg(long, value_enum)]
+        kind: Kind,
+        /// A name for people
+        #[arg(long, default_value = "default")]
+        name: String,
+        /// An origin a publishable key may be used from, e.g. https://shop.example or
+        /// https://*.shop.example; may be repeated
+        #[arg(long = "origin", value_name = "ORIGIN")]
+        origins: Vec<String>,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// List a brand's keys, without the keys themselves
+    List {
+        /// Whose keys
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Stop a key; every node forgets it within 5 seconds
+    Revoke {
+        /// The key's id, as `key list` shows it
+        id: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BrandCommand {
+    /// Make a brand; one that is there is left as it is
+    Create {
+        /// Its id
+        id: String,
+        /// Its name for people
+        #[arg(long)]
+        name: String,
+        /// FREE, STARTER, PROFESSIONAL or ENTERPRISE
+        #[arg(long, default_value = "FREE")]
+        plan: String,
+        /// Generations a month
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        max_monthly_generations: i32,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobCommand {
+    /// Show a brand's generations, the newest first
+    List {
+        /// Whose generations
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: i64,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Show one generation with its ledger
+    Get {
+        /// Whose generation
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// Its public id, gen_…
+        id: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Cancel a generation
+    Cancel {
+        /// Whose generation
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// Its public id, gen_…
+        id: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        queue: QueueArgs,
+    },
+}

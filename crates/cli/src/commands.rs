@@ -1,0 +1,24 @@
+//! One file per command.
+
+use crate::args::{Args, Command};
+
+mod brand;
+pub(crate) mod catalog;
+mod doctor;
+mod job;
+pub(crate) mod key;
+mod migrate;
+
+/// Runs one command to its end.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    match args.command {
+        Command::Demo(args) => crate::demo::run(args).await,
+        Command::Migrate { command } => migrate::run(command).await,
+        Command::Catalog { command } => catalog::run(command).await,
+        Command::Key { command } => key::run(command).await,
+        Command::Brand { command } => brand::run(command).await,
+        Command::Job { command } => job::run(command).await,
+        Command::Doctor { database, queue } => doctor::run(&database, &queue).await,
+        Command::Openapi => crate::output::json(&api_lite::openapi()),
+    }
+}

@@ -1,0 +1,22 @@
+//! The whole system, and the shape of the house.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod arrows;
+mod catalog;
+mod cluster;
+mod commands;
+mod demo;
+mod documents;
+mod processes;
+mod system;
