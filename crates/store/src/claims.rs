@@ -68,6 +68,7 @@ pub async fn claim(
     let mut tx = db.begin("claim").await?;
     let moved = take(&mut tx, now, session, ids).await?;
     if moved.is_empty() {
+        tx.commit().await?;
         return Ok(Vec::new());
     }
     let jobs: Vec<Uuid> = moved.iter().map(|row| row.id).collect();
@@ -308,7 +309,10 @@ pub async fn hand_back_strays(
         r#"-- store::claims::hand_back_strays
         UPDATE atelier.job
         SET state = 'waiting', session_id = NULL, lane = 'retry', run_at = $4, dispatched_at = NULL
-        WHERE session_id = $1 AND state = 'running' AND id <> ALL($2) AND claimed_at < $3
+        WHERE id IN (SELECT id FROM atelier.job
+                     WHERE session_id = $1 AND state = 'running' AND id <> ALL($2)
+                         AND claimed_at < $3
+                     FOR UPDATE SKIP LOCKED)
         RETURNING id"#,
         session.0,
         &held,

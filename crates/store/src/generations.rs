@@ -130,33 +130,17 @@ pub async fn find(
     public_id: &PublicId,
 ) -> Result<Option<Generation>, StoreError> {
     let mut connection = db.connection().await?;
-    let row = sqlx::query_as!(
-        rows::Row,
+    let id = sqlx::query_scalar!(
         r#"-- store::generations::find
-        SELECT j.id, g."publicId" AS public_id, j.brand_id, j.product_id,
-            g."sessionId" AS session_id, j.state, j.lane, j.fence,
-            j.cancel_requested_at IS NOT NULL AS "cancel_requested!", g.customizations,
-            g."aiResponse" AS report, g."aiProvider" AS ai_provider, g.model,
-            g."errorCode" AS error_code, g."errorMessage" AS error_message,
-            (g.cost * 1000000)::bigint AS cost_micros, g."processingTime" AS processing_ms,
-            g."outputUrl" AS output_url, g."thumbnailUrl" AS thumbnail_url,
-            g."arModelUrl" AS ar_model_url, o.metadata AS "metadata?", j.created_at,
-            g."completedAt" AS completed_at, g."expiresAt" AS expires_at,
-            (SELECT a.state FROM atelier.attempt a WHERE a.job_id = j.id
-             ORDER BY a.opened_at DESC LIMIT 1) AS attempt
-        FROM "Generation" g
-        JOIN atelier.job j ON j.id = atelier.job_id(g.id)
-        LEFT JOIN atelier.request_option o ON o.job_id = j.id
-        WHERE g."publicId" = $1 AND g."brandId" = $2"#,
+        SELECT atelier.job_id(id) FROM "Generation" WHERE "publicId" = $1 AND "brandId" = $2"#,
         public_id.as_str(),
         brand.as_str()
     )
     .fetch_optional(&mut *connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut outputs = outputs_of(&mut connection, &[row.id]).await?;
-    let pictures = outputs.remove(&row.id).unwrap_or_default();
-    row.into_generation(pictures).map(Some)
+    .await?
+    .flatten();
+    let ids: Vec<Uuid> = id.into_iter().collect();
+    Ok(load(&mut connection, &ids).await?.pop())
 }
 
 /// A brand's generations, the newest first.
@@ -175,9 +159,38 @@ pub async fn list(
         .map(|s| s.as_str().to_owned())
         .collect();
     let mut connection = db.connection().await?;
+    let ids = sqlx::query_scalar!(
+        r#"-- store::generations::list
+        SELECT id FROM atelier.job
+        WHERE brand_id = $1 AND ($2::text IS NULL OR product_id = $2)
+            AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+            AND ($4::timestamptz IS NULL OR created_at >= $4)
+            AND ($5::uuid IS NULL OR id < $5)
+        ORDER BY id DESC LIMIT $6 OFFSET $7"#,
+        brand.as_str(),
+        filter.product.as_ref().map(ProductId::as_str),
+        &states,
+        filter.since,
+        filter.before.map(|id| id.0),
+        limit,
+        filter.offset
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    load(&mut connection, &ids).await
+}
+
+/// Generations with their pictures, the newest first.
+async fn load(
+    connection: &mut sqlx::PgConnection,
+    ids: &[Uuid],
+) -> Result<Vec<Generation>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows = sqlx::query_as!(
         rows::Row,
-        r#"-- store::generations::list
+        r#"-- store::generations::load
         SELECT j.id, g."publicId" AS public_id, j.brand_id, j.product_id,
             g."sessionId" AS session_id, j.state, j.lane, j.fence,
             j.cancel_requested_at IS NOT NULL AS "cancel_requested!", g.customizations,
@@ -189,29 +202,16 @@ pub async fn list(
             g."completedAt" AS completed_at, g."expiresAt" AS expires_at,
             (SELECT a.state FROM atelier.attempt a WHERE a.job_id = j.id
              ORDER BY a.opened_at DESC LIMIT 1) AS attempt
-        FROM (
-            SELECT * FROM atelier.job
-            WHERE brand_id = $1 AND ($2::text IS NULL OR product_id = $2)
-                AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-                AND ($4::timestamptz IS NULL OR created_at >= $4)
-                AND ($5::uuid IS NULL OR id < $5)
-            ORDER BY id DESC LIMIT $6 OFFSET $7
-        ) j
+        FROM atelier.job j
         JOIN "Generation" g ON g.id = j.id::text
         LEFT JOIN atelier.request_option o ON o.job_id = j.id
+        WHERE j.id = ANY($1)
         ORDER BY j.id DESC"#,
-        brand.as_str(),
-        filter.product.as_ref().map(ProductId::as_str),
-        &states,
-        filter.since,
-        filter.before.map(|id| id.0),
-        limit,
-        filter.offset
+        ids
     )
     .fetch_all(&mut *connection)
     .await?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let mut outputs = outputs_of(&mut connection, &ids).await?;
+    let mut outputs = outputs_of(connection, ids).await?;
     rows.into_iter()
         .map(|row| {
             let pictures = outputs.remove(&row.id).unwrap_or_default();

@@ -144,37 +144,49 @@ pub async fn accept(
 ) -> Vec<Result<Decision, StoreError>> {
     match accept_together(db, now, batch).await {
         Ok(decisions) => decisions.into_iter().map(Ok).collect(),
-        Err(_) if batch.len() > 1 || db.ping().await.is_ok() => {
-            let mut results = Vec::with_capacity(batch.len());
-            for request in batch {
-                results.push(accept_again(db, now, request).await);
-            }
-            results
-        }
-        Err(error) => vec![Err(error)],
+        Err(error) => accept_each(db, now, batch, error).await,
     }
 }
 
+/// Accepts each request alone after all of them together failed with `error`. As soon as PostgreSQL is
+/// away the rest are told so, instead of waiting for it once per request.
+async fn accept_each(
+    db: &Database,
+    now: DateTime<Utc>,
+    batch: &[NewGeneration],
+    error: StoreError,
+) -> Vec<Result<Decision, StoreError>> {
+    let mut error = Some(error);
+    let mut away = db.ping().await.is_err();
+    let mut results = Vec::with_capacity(batch.len());
+    for request in batch {
+        if away {
+            let gone = || StoreError::Unavailable(sqlx::Error::PoolTimedOut);
+            results.push(Err(error.take().unwrap_or_else(gone)));
+            continue;
+        }
+        let result = accept_again(db, now, request).await;
+        away = matches!(result, Err(StoreError::Unavailable(_))) && db.ping().await.is_err();
+        results.push(result);
+    }
+    results
+}
+
 /// Accepts one request after an attempt whose outcome is not known: if its job exists, the earlier
-/// commit did arrive.
+/// commit did arrive. It may also have been under way still and arrive while this one waits for it.
 async fn accept_again(
     db: &Database,
     now: DateTime<Utc>,
     request: &NewGeneration,
 ) -> Result<Decision, StoreError> {
-    let mut connection = db.connection().await?;
-    let known = sqlx::query_scalar!(
-        r#"-- store::intake::known
-        SELECT EXISTS (SELECT 1 FROM atelier.job WHERE id = $1) AS "known!""#,
-        request.id.0
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    drop(connection);
-    if known {
+    if is_known(db, request.id).await? {
         return Ok(Ok(Accepted::Created));
     }
-    let decisions = accept_together(db, now, std::slice::from_ref(request)).await?;
+    let decisions = match accept_together(db, now, std::slice::from_ref(request)).await {
+        Ok(decisions) => decisions,
+        Err(_) if is_known(db, request.id).await? => return Ok(Ok(Accepted::Created)),
+        Err(error) => return Err(error),
+    };
     decisions
         .into_iter()
         .next()
@@ -184,6 +196,17 @@ async fn accept_again(
             id: request.id.to_string(),
             detail: "a batch of one gave no decision".to_owned(),
         })
+}
+
+async fn is_known(db: &Database, id: GenerationId) -> Result<bool, StoreError> {
+    let mut connection = db.connection().await?;
+    Ok(sqlx::query_scalar!(
+        r#"-- store::intake::known
+        SELECT EXISTS (SELECT 1 FROM atelier.job WHERE id = $1) AS "known!""#,
+        id.0
+    )
+    .fetch_one(&mut *connection)
+    .await?)
 }
 
 async fn accept_together(

@@ -5,7 +5,9 @@
 //! `accepted` is polled by its id, `fetched` is taken from the object store, `submitting` is
 //! reconciled and never sent again without proof that the first was not accepted.
 //!
-//! Every write demands the lease it was claimed under; a zombie's write changes nothing.
+//! Every write demands the lease it was claimed under; a zombie's write changes nothing. The job's row is
+//! locked against moves until the write is committed, so that a lease cannot be lost between the look
+//! and the commit and a new owner always sees what the old one wrote.
 
 use std::collections::HashMap;
 
@@ -128,6 +130,7 @@ pub async fn open(
             AS u (id, job_id, fence, session_id, provider, model)
         JOIN atelier.job j ON j.id = u.job_id AND j.fence = u.fence
             AND j.session_id = u.session_id AND j.state = 'running'
+        ORDER BY j.id FOR SHARE OF j
         ON CONFLICT DO NOTHING
         RETURNING id"#,
         &column(batch, |a| a.id.0),
@@ -148,7 +151,8 @@ pub async fn open(
 }
 
 /// Records what happened to open attempts, all in one commit. Returns for each whether it was
-/// written; `false` means the lease is lost.
+/// written; `false` means that the lease is lost, that the attempt is closed, or that its answer is in
+/// the object store already, which neither `Accepted` nor `Unknown` can take back.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`]; writing the same again is harmless.
@@ -169,13 +173,19 @@ pub async fn record(
             tokens = COALESCE(u.tokens, a.tokens),
             error_code = u.error_code,
             closed_at = CASE WHEN u.state = 'rejected' THEN $11::timestamptz END
-        FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[],
-            $7::text[], $8::bigint[], $9::int[], $10::text[])
-            AS u (id, job_id, fence, session_id, state, provider_ref, raw_key, cost_micros, tokens,
-                  error_code)
-        JOIN atelier.job j ON j.id = u.job_id AND j.fence = u.fence
-            AND j.session_id = u.session_id AND j.state = 'running'
-        WHERE a.id = u.id AND a.state IN ('submitting', 'accepted', 'unknown', 'fetched')
+        FROM (
+            SELECT u.*
+            FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[],
+                $7::text[], $8::bigint[], $9::int[], $10::text[])
+                AS u (id, job_id, fence, session_id, state, provider_ref, raw_key, cost_micros,
+                      tokens, error_code)
+            JOIN atelier.job j ON j.id = u.job_id AND j.fence = u.fence
+                AND j.session_id = u.session_id AND j.state = 'running'
+            ORDER BY j.id FOR SHARE OF j
+        ) u
+        WHERE a.id = u.id AND a.job_id = u.job_id
+            AND (a.state IN ('submitting', 'accepted', 'unknown')
+                OR (a.state = 'fetched' AND u.state IN ('fetched', 'rejected')))
         RETURNING a.id"#,
         &column(batch, |u| u.id.0),
         &column(batch, |u| u.lease.job.0),

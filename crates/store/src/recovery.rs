@@ -21,6 +21,9 @@ pub struct Recovered {
 /// Closes sessions whose lease ran out by the database's clock and takes their jobs back. A crash is
 /// counted apart from tries; the third one holds the job.
 ///
+/// A job whose row somebody holds at this moment is passed over and found by the next run: a worker
+/// that froze in the middle of a transaction must not keep the other jobs from being recovered.
+///
 /// # Errors
 /// [`StoreError::Unavailable`]; repeated by the duty.
 pub async fn recover_dead_sessions(
@@ -45,8 +48,12 @@ pub async fn recover_dead_sessions(
             reason = CASE WHEN crashes + 1 >= $2 THEN 'crashed' ELSE reason END,
             crashes = crashes + 1, session_id = NULL, lane = 'retry', run_at = $1,
             dispatched_at = NULL
-        FROM atelier.worker_session s
-        WHERE j.state = 'running' AND j.session_id = s.id AND s.ended_at IS NOT NULL
+        FROM (
+            SELECT l.id FROM atelier.job l JOIN atelier.worker_session s ON s.id = l.session_id
+            WHERE l.state = 'running' AND s.ended_at IS NOT NULL
+            FOR UPDATE OF l SKIP LOCKED
+        ) left_over
+        WHERE j.id = left_over.id
         RETURNING j.id, j.state"#,
         now,
         i32::from(MAX_CRASHES)

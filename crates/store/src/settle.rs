@@ -133,7 +133,8 @@ pub enum Settled {
     Lost,
 }
 
-/// Settles a batch in one transaction. Returns one answer per settlement, in order.
+/// Settles a batch in one transaction. Returns one answer per settlement, in order. Of two settlements of
+/// one job in the same batch the first counts.
 ///
 /// Must run to its end; a caller that stops waiting does not stop it.
 ///
@@ -145,9 +146,19 @@ pub async fn settle(
     batch: &[Settlement],
 ) -> Result<Vec<Settled>, StoreError> {
     let mut tx = db.begin("settle").await?;
-    let applied = job_rows::move_on(&mut tx, now, batch).await?;
-    let ours: Vec<&Settlement> = batch
+    let mut seen = HashSet::new();
+    let firsts: Vec<bool> = batch
         .iter()
+        .map(|settlement| seen.insert(settlement.lease.job))
+        .collect();
+    let first: Vec<&Settlement> = batch
+        .iter()
+        .zip(&firsts)
+        .filter_map(|(settlement, first)| first.then_some(settlement))
+        .collect();
+    let applied = job_rows::move_on(&mut tx, now, &first).await?;
+    let ours: Vec<&Settlement> = first
+        .into_iter()
         .filter(|settlement| applied.contains(&settlement.lease.job.0))
         .collect();
     write_done(&mut tx, now, &ours).await?;
@@ -156,8 +167,9 @@ pub async fn settle(
     tx.commit().await?;
     Ok(batch
         .iter()
+        .zip(firsts)
         .map(
-            |settlement| match applied.contains(&settlement.lease.job.0) {
+            |(settlement, first)| match first && applied.contains(&settlement.lease.job.0) {
                 true => Settled::Applied,
                 false => Settled::Lost,
             },

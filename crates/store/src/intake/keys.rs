@@ -9,8 +9,8 @@ use super::{Accepted, Decision, NewGeneration, Refusal};
 use crate::database::Transaction;
 use crate::error::StoreError;
 
-/// The first request of each (scope, key) of a batch.
-type Leaders<'a> = HashMap<(&'a str, &'a str), usize>;
+/// The requests of each (scope, key) of a batch, in order. The first one is its leader.
+type Groups<'a> = HashMap<(&'a str, &'a str), Vec<usize>>;
 
 /// Claims the batch's keys and decides the requests whose key somebody else holds. Returns the
 /// requests that repeat a key of this same batch, each with the request that has it.
@@ -23,64 +23,63 @@ pub(super) async fn claim(
     batch: &[NewGeneration],
     decisions: &mut [Option<Decision>],
 ) -> Result<Vec<(usize, usize)>, StoreError> {
-    let (leaders, followers) = split(batch, decisions);
+    let groups = group(batch);
+    let leaders: Vec<usize> = sorted_leaders(&groups);
     if leaders.is_empty() {
-        return Ok(followers);
+        return Ok(Vec::new());
     }
     insert(tx, now, batch, &leaders).await?;
+    let mut followers = Vec::new();
     for held in holders(tx, batch, &leaders).await? {
-        let Some(&index) = leaders.get(&(held.scope.as_str(), held.key.as_str())) else {
+        let Some(group) = groups.get(&(held.scope.as_str(), held.key.as_str())) else {
             continue;
         };
-        decisions[index] = decide(&batch[index], &held)?;
+        for &index in group {
+            decisions[index] = decide(&batch[index], &held)?;
+            // The decision of a follower holds it off the quota until its leader's is known.
+            let leads = held.job_id == batch[group[0]].id.0;
+            if leads && matches!(decisions[index], Some(Ok(Accepted::Replayed(..)))) {
+                followers.push((index, group[0]));
+            }
+        }
     }
     Ok(followers)
 }
 
-/// Splits requests with a key into the first of each key and those that repeat it. A repeat with
-/// another meaning is refused here.
-fn split<'a>(
-    batch: &'a [NewGeneration],
-    decisions: &mut [Option<Decision>],
-) -> (Leaders<'a>, Vec<(usize, usize)>) {
-    let mut leaders = Leaders::new();
-    let mut followers = Vec::new();
+fn group(batch: &[NewGeneration]) -> Groups<'_> {
+    let mut groups = Groups::new();
     for (index, request) in batch.iter().enumerate() {
-        let Some(key) = &request.idempotency else {
-            continue;
-        };
-        let leader = *leaders.entry((&key.scope, &key.key)).or_insert(index);
-        if leader == index {
-            continue;
-        }
-        let same = batch[leader]
-            .idempotency
-            .as_ref()
-            .is_some_and(|first| first.fingerprint == key.fingerprint);
-        // A placeholder decision keeps the request out of the quota; the follower's real decision is
-        // its leader's and is filled in after the commit.
-        decisions[index] = Some(Err(Refusal::KeyReused));
-        if same {
-            followers.push((index, leader));
+        if let Some(key) = &request.idempotency {
+            groups
+                .entry((&key.scope, &key.key))
+                .or_default()
+                .push(index);
         }
     }
-    (leaders, followers)
+    groups
+}
+
+fn sorted_leaders(groups: &Groups<'_>) -> Vec<usize> {
+    let mut sorted: Vec<_> = groups.iter().collect();
+    sorted.sort();
+    sorted
+        .into_iter()
+        .filter_map(|(_, group)| group.first().copied())
+        .collect()
 }
 
 async fn insert(
     tx: &mut Transaction,
     now: DateTime<Utc>,
     batch: &[NewGeneration],
-    leaders: &Leaders<'_>,
+    leaders: &[usize],
 ) -> Result<(), StoreError> {
-    let mut sorted: Vec<(&(&str, &str), &usize)> = leaders.iter().collect();
-    sorted.sort();
-    let mut scopes = Vec::with_capacity(sorted.len());
-    let mut keys = Vec::with_capacity(sorted.len());
-    let mut fingerprints = Vec::with_capacity(sorted.len());
-    let mut jobs = Vec::with_capacity(sorted.len());
-    let mut public_ids = Vec::with_capacity(sorted.len());
-    for (_, index) in sorted {
+    let mut scopes = Vec::with_capacity(leaders.len());
+    let mut keys = Vec::with_capacity(leaders.len());
+    let mut fingerprints = Vec::with_capacity(leaders.len());
+    let mut jobs = Vec::with_capacity(leaders.len());
+    let mut public_ids = Vec::with_capacity(leaders.len());
+    for index in leaders {
         let request = &batch[*index];
         let Some(key) = &request.idempotency else {
             continue;
@@ -121,10 +120,10 @@ struct Holder {
 async fn holders(
     tx: &mut Transaction,
     batch: &[NewGeneration],
-    leaders: &Leaders<'_>,
+    leaders: &[usize],
 ) -> Result<Vec<Holder>, StoreError> {
     let (scopes, keys): (Vec<String>, Vec<String>) = leaders
-        .values()
+        .iter()
         .filter_map(|index| batch[*index].idempotency.as_ref())
         .map(|key| (key.scope.clone(), key.key.clone()))
         .unzip();

@@ -21,7 +21,7 @@ struct JobRow {
 pub(super) async fn move_on(
     tx: &mut Transaction,
     now: DateTime<Utc>,
-    batch: &[Settlement],
+    batch: &[&Settlement],
 ) -> Result<Applied, StoreError> {
     let rows: Vec<JobRow> = batch
         .iter()
