@@ -1,0 +1,18 @@
+//! The worker against a real PostgreSQL, a real Redis and a real folder of pictures.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod one_job;
+mod studio;
+mod world;

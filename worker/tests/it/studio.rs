@@ -1,0 +1,148 @@
+//! A provider whose every answer a test decides, and which counts what it is asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::Micros;
+use http::Method;
+use imaging::{Format, Picture, encode};
+use providers::{
+    Canceled, Capabilities, Finished, ImageRequest, OpenAttempt, Polled, Prepared, Provider,
+    ProviderError, Reconciled, Submitted,
+};
+use testkit::wait;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::world::PATIENCE;
+
+/// What one picture costs here.
+pub const PRICE: Micros = Micros(70_000);
+
+/// How the studio works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// The answer to a submit is the picture.
+    AtOnce,
+    /// The answer to a submit is a reference, which is polled.
+    ByReference,
+}
+
+pub struct Studio {
+    manner: Manner,
+    doors: watch::Sender<bool>,
+    reconciled: Reconciled,
+    pub submits: AtomicU64,
+    pub polls: AtomicU64,
+    pub cancels: AtomicU64,
+    pub reconciles: AtomicU64,
+}
+
+impl Studio {
+    /// With closed doors: nothing is finished before [`Studio::open`].
+    pub fn closed(manner: Manner, reconciled: Reconciled) -> Arc<Self> {
+        Arc::new(Self {
+            manner,
+            doors: watch::Sender::new(false),
+            reconciled,
+            submits: AtomicU64::new(0),
+            polls: AtomicU64::new(0),
+            cancels: AtomicU64::new(0),
+            reconciles: AtomicU64::new(0),
+        })
+    }
+
+    /// With open doors.
+    pub fn opened(manner: Manner, reconciled: Reconciled) -> Arc<Self> {
+        let studio = Self::closed(manner, reconciled);
+        studio.open();
+        studio
+    }
+
+    pub fn open(&self) {
+        self.doors.send_replace(true);
+    }
+
+    pub fn submitted(&self) -> u64 {
+        self.submits.load(Ordering::SeqCst)
+    }
+
+    pub async fn until_submitted(&self, count: u64) {
+        wait::until("the studio has the call", PATIENCE, async || self.submitted() >= count)
+            .await
+            .unwrap();
+    }
+
+    fn finished(&self) -> Finished {
+        let picture = Picture::from_rgb(8, 6, &[200, 40, 40].repeat(48)).unwrap();
+        Finished {
+            bytes: encode(&picture, Format::Png).unwrap().into(),
+            content_type: "image/png".to_owned(),
+            provider_ref: Some("order-1".to_owned()),
+            cost: PRICE,
+            tokens: Some(7),
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for Studio {
+    fn name(&self) -> &'static str {
+        "studio"
+    }
+
+    fn default_model(&self) -> &str {
+        "easel-1"
+    }
+
+    fn capabilities(&self, _model: &str) -> Option<Capabilities> {
+        None
+    }
+
+    fn prepare(&self, request: &ImageRequest) -> Result<Prepared, ProviderError> {
+        Ok(Prepared {
+            attempt: request.attempt,
+            model: request.model.clone(),
+            price: PRICE,
+            method: Method::POST,
+            path: "/".to_owned(),
+            content_type: "text/plain",
+            body: Bytes::new(),
+        })
+    }
+
+    async fn submit(&self, _order: Prepared, _until: Instant) -> Result<Submitted, ProviderError> {
+        self.submits.fetch_add(1, Ordering::SeqCst);
+        if self.manner == Manner::ByReference {
+            return Ok(Submitted::Accepted { provider_ref: "order-1".to_owned() });
+        }
+        let mut doors = self.doors.subscribe();
+        doors.wait_for(|open| *open).await.unwrap();
+        Ok(Submitted::Finished(self.finished()))
+    }
+
+    async fn poll(&self, _reference: &str, _until: Instant) -> Result<Polled, ProviderError> {
+        self.polls.fetch_add(1, Ordering::SeqCst);
+        if *self.doors.borrow() {
+            return Ok(Polled::Finished(self.finished()));
+        }
+        Ok(Polled::Working { ask_again_after: Duration::from_millis(20) })
+    }
+
+    async fn cancel(&self, _reference: &str, _until: Instant) -> Result<Canceled, ProviderError> {
+        self.cancels.fetch_add(1, Ordering::SeqCst);
+        Ok(if *self.doors.borrow() { Canceled::TooLate } else { Canceled::Stopped })
+    }
+
+    async fn reconcile(
+        &self,
+        _open: &OpenAttempt,
+        _until: Instant,
+    ) -> Result<Reconciled, ProviderError> {
+        self.reconciles.fetch_add(1, Ordering::SeqCst);
+        Ok(self.reconciled.clone())
+    }
+}
