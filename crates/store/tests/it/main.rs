@@ -1,0 +1,39 @@
+//! The store against a real PostgreSQL: each test has a database of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod api_keys;
+mod cancel;
+mod catalog;
+mod claims;
+mod dispatch;
+mod duties;
+mod expiry;
+mod generations;
+mod intake;
+mod intake_faults;
+mod intake_keys;
+mod invariants;
+mod ledger;
+mod migrate;
+mod objects;
+mod plans;
+mod races;
+mod recovery;
+mod retention;
+mod schema;
+mod sessions;
+mod settle;
+mod states;
+mod walk;
+mod world;
