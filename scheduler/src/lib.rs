@@ -1,1 +1,44 @@
-//! (first content follows)
+//! Duties: dispatch, recovery of dead sessions, retries, expiry, retention, upkeep of the streams.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `role` | setting the process up and its tasks |
+//! | `duty` | what a duty is: a reconciler without input |
+//! | `driver` | when a duty runs, under which lease, and what becomes of a failure |
+//! | `nudges` | waking a duty before its period is over |
+//! | `duties` | the duties themselves, one file each |
+//! | `status`, `admin` | what the operator sees at the admin port |
+//! | `metrics` | what is measured here, the numbers of the whole service among them |
+//!
+//! Any number of replicas may run. A duty is done by the holder of its lease; the lease only saves
+//! work: every write of every duty is conditional, so two holders at once do no harm.
+//!
+//! Invariants:
+//! - PostgreSQL decides, Redis is refilled: whatever waits is in a stream again after any loss (I6);
+//! - a lane's stream never grows above its bound by this process;
+//! - neither PostgreSQL nor Redis going away ends the process.
+//!
+//! Not done here: claiming and working on jobs, and every decision about money.
+
+mod admin;
+mod config;
+mod driver;
+mod duties;
+mod duty;
+mod error;
+mod metrics;
+mod nudges;
+mod role;
+mod status;
+
+pub use config::{PeriodArgs, SchedulerArgs};
+pub use driver::{Driver, Frame, Tick};
+pub use duties::{
+    Dispatch, Expiry, MIN_LANE_BOUND, Observe, Recovery, Retention, Streams, lane_bound,
+};
+pub use duty::{Duty, Progress};
+pub use error::DutyError;
+pub use metrics::SchedulerMetrics;
+pub use nudges::Nudges;
+pub use role::{DEFAULT_ADMIN_LISTEN, ROLE, start};
+pub use status::{DutyState, LocalStatus, StatusBoard};

@@ -1,0 +1,15 @@
+//! The duties, one file each.
+
+mod dispatch;
+mod expiry;
+pub(crate) mod observe;
+mod recovery;
+mod retention;
+mod streams;
+
+pub use dispatch::{Dispatch, MIN_LANE_BOUND, lane_bound};
+pub use expiry::Expiry;
+pub use observe::Observe;
+pub use recovery::Recovery;
+pub use retention::Retention;
+pub use streams::Streams;

@@ -1,0 +1,32 @@
+//! Why a run of a duty failed.
+
+use queue::QueueError;
+use store::StoreError;
+
+/// An error of one run. The duty runs again, so none of them loses anything.
+#[derive(Debug, thiserror::Error)]
+pub enum DutyError {
+    /// PostgreSQL did not do its part.
+    #[error("PostgreSQL failed the duty")]
+    Store(#[from] StoreError),
+    /// Redis did not do its part.
+    #[error("Redis failed the duty")]
+    Queue(#[from] QueueError),
+    /// The run was cut off.
+    #[error("the run took longer than {limit_seconds} s")]
+    TimedOut {
+        /// How long it had.
+        limit_seconds: u64,
+    },
+}
+
+impl DutyError {
+    /// The name in metric labels and in the status.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "postgres",
+            Self::Queue(_) => "redis",
+            Self::TimedOut { .. } => "timeout",
+        }
+    }
+}

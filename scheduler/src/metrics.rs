@@ -1,0 +1,59 @@
+//! What the scheduler measures.
+//!
+//! The numbers of the whole service (jobs waiting, running) are exported by the scheduler alone, and
+//! of its replicas by the one that holds the duty `observe`: summing over processes counts nothing
+//! twice.
+
+use service::metrics::{
+    GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, SECONDS_FAST,
+};
+
+service::metrics! {
+    /// The metrics of one scheduler process.
+    #[derive(Debug, Clone)]
+    pub struct SchedulerMetrics {
+        /// Jobs in the backlog that are due, counted up to 100000 for each lane. Whole service.
+        pub waiting: IntGaugeVec = ("atelier_jobs_waiting", labels ["lane"]),
+        /// Jobs in the backlog that are due later, counted up to 100000. Whole service.
+        pub delayed: IntGaugeVec = ("atelier_jobs_delayed", labels ["lane"]),
+        /// Jobs sent to a lane's stream and not yet claimed. Whole service.
+        pub dispatched: IntGaugeVec = ("atelier_jobs_dispatched", labels ["lane"]),
+        /// How long the oldest job that could run has been waiting. Whole service.
+        pub oldest_wait_seconds: GaugeVec =
+            ("atelier_jobs_oldest_wait_seconds", labels ["lane"]),
+        /// Jobs that a worker holds. Whole service.
+        pub running: IntGauge = ("atelier_jobs_running"),
+        /// Jobs that living workers can hold at once. Whole service.
+        pub slots: IntGauge = ("atelier_fleet_slots"),
+        /// Entries of a lane's stream, those delivered but not settled included. Whole service.
+        pub stream_length: IntGaugeVec = ("atelier_stream_length_entries", labels ["lane"]),
+        /// Entries that the dispatcher fills a lane's stream up to.
+        pub lane_bound: IntGauge = ("atelier_scheduler_lane_bound_entries"),
+        /// Jobs sent to a lane's stream by this process.
+        pub sent_total: IntCounterVec = ("atelier_scheduler_jobs_sent_total", labels ["lane"]),
+        /// Jobs put back into the backlog because nobody claimed them, by why.
+        pub put_back_total: IntCounterVec =
+            ("atelier_scheduler_jobs_put_back_total", labels ["why"]),
+        /// Times that the streams were found lost and rebuilt.
+        pub epoch_resets_total: IntCounter = ("atelier_scheduler_epoch_resets_total"),
+        /// Worker sessions found dead.
+        pub sessions_recovered_total: IntCounter =
+            ("atelier_scheduler_sessions_recovered_total"),
+        /// Jobs taken from dead workers, by what became of them.
+        pub jobs_recovered_total: IntCounterVec =
+            ("atelier_scheduler_jobs_recovered_total", labels ["outcome"]),
+        /// Jobs ended because their time was over.
+        pub expired_total: IntCounter = ("atelier_scheduler_jobs_expired_total"),
+        /// Time of one run of a duty.
+        pub run_seconds: HistogramVec = (
+            "atelier_scheduler_duty_run_seconds",
+            labels ["duty", "outcome"],
+            buckets SECONDS_FAST
+        ),
+        /// When a duty last went well in this process, in seconds since 1970.
+        pub last_success: IntGaugeVec =
+            ("atelier_scheduler_duty_last_success_timestamp_seconds", labels ["duty"]),
+        /// Whether this process holds the lease of a duty.
+        pub held: IntGaugeVec = ("atelier_scheduler_duty_held", labels ["duty"]),
+    }
+}

@@ -1,0 +1,160 @@
+//! Setting the process up: from settings to running duties.
+
+use queue::Queue;
+use service::{BoxError, Context, Ready, Role};
+use store::{Database, StoreMetrics};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::admin::{self, AdminState};
+use crate::config::SchedulerArgs;
+use crate::driver::{Driver, Frame};
+use crate::duties::{Dispatch, Expiry, Observe, Recovery, Retention, Streams};
+use crate::duty::Duty;
+use crate::metrics::SchedulerMetrics;
+use crate::nudges::Nudges;
+use crate::status::StatusBoard;
+
+/// Who this process is.
+pub const ROLE: Role = Role {
+    name: "scheduler",
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+/// Where the admin port of a scheduler listens unless told otherwise.
+pub const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:9103";
+
+const DUTIES: [&str; 6] = [
+    Dispatch::NAME,
+    Recovery::NAME,
+    Expiry::NAME,
+    Retention::NAME,
+    Streams::NAME,
+    Observe::NAME,
+];
+
+/// Starts the duties on the context's tasks and returns. They run until the context's shutdown begins,
+/// finish the run in hand and give their leases up.
+///
+/// Neither PostgreSQL nor Redis needs to be there yet.
+///
+/// # Errors
+/// A setting that cannot be used.
+pub async fn start(context: &Context, args: &SchedulerArgs) -> Result<Ready, BoxError> {
+    let registry = context.metrics().registry();
+    let db = Database::open(
+        &args.database,
+        "atelier scheduler",
+        StoreMetrics::register(registry)?,
+    )?;
+    let queue = Queue::new(&args.queue, registry)?;
+    let frame = Frame {
+        db: db.clone(),
+        clock: context.clock(),
+        holder: Uuid::new_v4(),
+        nudges: Nudges::new(&DUTIES),
+        status: StatusBoard::default(),
+        metrics: SchedulerMetrics::register(context.metrics())?,
+    };
+    let spawner = Spawner::new(context, &frame, args);
+    spawn_duties(&spawner, &db, &queue);
+    spawner.finish(&queue);
+    readiness(context, &db, &queue);
+    context.admin().merge(admin::routes(AdminState {
+        db,
+        clock: context.clock(),
+        holder: frame.holder,
+        status: frame.status.clone(),
+        slots_per_worker: args.slots_per_worker,
+    }));
+    tracing::info!(holder = %frame.holder, "the duties run here or stand by");
+    Ok(Ready::new())
+}
+
+fn spawn_duties(spawner: &Spawner<'_>, db: &Database, queue: &Queue) {
+    let clock = || spawner.frame.clock.clone();
+    let metrics = || spawner.frame.metrics.clone();
+    let (db, queue) = (|| db.clone(), || queue.clone());
+    spawner.spawn(Dispatch::new(db(), queue(), clock(), metrics()));
+    spawner.spawn(Recovery::new(db(), queue(), clock(), metrics()));
+    spawner.spawn(Expiry::new(db(), clock(), metrics()));
+    spawner.spawn(Retention::new(db(), clock()));
+    spawner.spawn(Streams::new(db(), queue()));
+    spawner.spawn(Observe::new(db(), queue(), clock(), metrics()));
+}
+
+/// Spawns duties, and knows when the last of them has ended.
+struct Spawner<'a> {
+    context: &'a Context,
+    frame: &'a Frame,
+    args: &'a SchedulerArgs,
+    /// Every duty's task holds a clone; nothing is ever sent.
+    working: mpsc::Sender<()>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl<'a> Spawner<'a> {
+    fn new(context: &'a Context, frame: &'a Frame, args: &'a SchedulerArgs) -> Self {
+        let (working, ended) = mpsc::channel(1);
+        Self {
+            context,
+            frame,
+            args,
+            working,
+            ended,
+        }
+    }
+
+    fn spawn<D: Duty>(&self, duty: D) {
+        let name = duty.name();
+        let driver = Driver::new(self.frame, duty, self.args.periods.of(name));
+        let stop = self.context.shutdown().soft();
+        let working = self.working.clone();
+        self.context.tasks().spawn_essential(name, async move {
+            driver.drive(stop).await;
+            drop(working);
+        });
+    }
+
+    /// Spawns what serves all duties: the ear for nudges, and the release of the leases, which comes
+    /// after the last run, so that nobody takes over what is still being done.
+    fn finish(self, queue: &Queue) {
+        let tasks = self.context.tasks();
+        let nudges = self.frame.nudges.clone();
+        let stop = self.context.shutdown().soft();
+        tasks.spawn_essential("nudges", nudges.listen(queue.subscribe_nudges(), stop));
+        let Self {
+            frame,
+            working,
+            mut ended,
+            ..
+        } = self;
+        let frame = frame.clone();
+        drop(working);
+        tasks.spawn("release", async move {
+            ended.recv().await;
+            if let Err(error) = frame.release().await {
+                tracing::warn!(%error, "the leases were not given up; they run out by themselves");
+            }
+        });
+    }
+}
+
+fn readiness(context: &Context, db: &Database, queue: &Queue) {
+    let db = db.clone();
+    context.admin().check_readiness("postgres", move || {
+        let db = db.clone();
+        async move { db.ping().await.map_err(|error| error.to_string()) }
+    });
+    let queue = queue.clone();
+    context.admin().check_readiness("redis", move || {
+        let queue = queue.clone();
+        async move {
+            queue
+                .epoch()
+                .await
+                .map(drop)
+                .map_err(|error| error.to_string())
+        }
+    });
+}
