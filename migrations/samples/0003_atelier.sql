@@ -1,6 +1,6 @@
 -- One job in every state, with what each of them leaves in the other tables. The rows keep the system's own rules:
--- a running job has a living session, a done one its pictures and one usage record, a returned unit of quota is counted
--- in no brand. Brand "Tasse & Co" has five units taken: waiting, retried, running, done, held.
+-- a running job has a living session, a done one its pictures and one usage record, an ended one its event, a returned
+-- unit of quota is counted in no brand. Brand "Tasse & Co" has five units taken: waiting, retried, running, done, held.
 
 UPDATE "Brand" SET "subscriptionStatus" = 'ACTIVE', "monthlyGenerations" = 5 WHERE "id" = 'clq1brand0001tasseco';
 
@@ -106,7 +106,13 @@ VALUES
      '{"type":"generation.completed","timestamp":"2026-01-12T10:00:04.000Z","data":{}}', '2026-01-12 10:00:04+00'),
     ('019bb4a2-0000-7000-8000-000000000002', 'clq1brand0001tasseco', 'generation.failed',
      'generation.failed:019bb4a0-0000-7000-8000-000000000005',
-     '{"type":"generation.failed","timestamp":"2026-01-12T10:00:05.000Z","data":{}}', '2026-01-12 10:00:05+00');
+     '{"type":"generation.failed","timestamp":"2026-01-12T10:00:05.000Z","data":{}}', '2026-01-12 10:00:05+00'),
+    ('019bb4a2-0000-7000-8000-000000000003', 'clq1brand0001tasseco', 'generation.failed',
+     'generation.failed:019bb4a0-0000-7000-8000-000000000006',
+     '{"type":"generation.failed","timestamp":"2026-01-12T10:00:06.000Z","data":{}}', '2026-01-12 10:00:06+00'),
+    ('019bb4a2-0000-7000-8000-000000000004', 'clq1brand0001tasseco', 'generation.failed',
+     'generation.failed:019bb4a0-0000-7000-8000-000000000007',
+     '{"type":"generation.failed","timestamp":"2026-01-12T10:01:06.000Z","data":{}}', '2026-01-12 10:01:06+00');
 
 INSERT INTO atelier.idempotency_key (scope, key, fingerprint, job_id, public_id, created_at)
 VALUES ('019bb4a0-0000-7000-8000-00000000000f', 'order-17', decode(repeat('ab', 32), 'hex'),
