@@ -8,8 +8,6 @@
 //!
 //! No metadata is written but the sRGB mark of PNG.
 
-use std::str::FromStr;
-
 use image::codecs::webp::WebPEncoder;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use png::{BitDepth, DeflateCompression, Filter, SrgbRenderingIntent};
@@ -58,19 +56,12 @@ impl Format {
     }
 }
 
-impl FromStr for Format {
-    type Err = ImagingError;
-
-    /// Reads a product's output format: `png`, `jpg`, `jpeg` or `webp`, in any case.
-    fn from_str(name: &str) -> Result<Self, ImagingError> {
-        match name.trim().to_ascii_lowercase().as_str() {
-            "png" => Ok(Self::Png),
-            "jpg" | "jpeg" => Ok(Self::JPEG_85),
-            "webp" => Ok(Self::WebpLossless),
-            _ => Err(ImagingError::UnknownName {
-                what: "output format",
-                value: name.to_owned(),
-            }),
+impl From<domain::OutputFormat> for Format {
+    fn from(format: domain::OutputFormat) -> Self {
+        match format {
+            domain::OutputFormat::Png => Self::Png,
+            domain::OutputFormat::Jpg => Self::JPEG_85,
+            domain::OutputFormat::Webp => Self::WebpLossless,
         }
     }
 }

@@ -90,14 +90,6 @@ pub enum ImagingError {
         /// The first character without a glyph.
         character: char,
     },
-    /// A name that stands for no value of a closed set.
-    #[error("{value:?} is not a known {what}")]
-    UnknownName {
-        /// The set, such as "render style".
-        what: &'static str,
-        /// What was given.
-        value: String,
-    },
     /// An encoder refused our own pixels.
     #[error("could not encode {format}")]
     Encode {

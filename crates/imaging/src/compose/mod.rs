@@ -12,9 +12,10 @@ mod report;
 mod style;
 mod surface;
 
+pub use domain::RenderStyle;
 pub use plan::{Area, Base, Composition, Content, Layer, PictureLayer, TextLayer};
 pub use report::{LayerReport, Report, TextReport};
-pub use style::{Align, Blend, Color, Fit, RenderStyle};
+pub use style::{Align, Blend, Color, Fit};
 
 use tiny_skia::{Pixmap, PixmapPaint, Transform};
 
