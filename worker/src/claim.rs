@@ -89,15 +89,29 @@ async fn claim(worker: &Arc<Worker>, entries: &[Delivery]) -> Result<(), String>
         Ok(answer) => answer.map_err(|error| error_chain(&error))?,
         Err(_) => return Err("timed out".to_owned()),
     };
-    worker.metrics.claims_missed_total.inc_by((ids.len() - claimed.len().min(ids.len())) as u64);
+    worker
+        .metrics
+        .claims_missed_total
+        .inc_by((ids.len() - claimed.len().min(ids.len())) as u64);
     // In hand before anything else is awaited: what is not in hand counts as a stray.
-    let taken: Vec<Taken> = claimed.into_iter().filter_map(|claim| take(worker, claim)).collect();
-    let settled: Vec<_> = entries.iter().map(|e| (e.lane, e.entry_id.clone())).collect();
+    let taken: Vec<Taken> = claimed
+        .into_iter()
+        .filter_map(|claim| take(worker, claim))
+        .collect();
+    let settled: Vec<_> = entries
+        .iter()
+        .map(|e| (e.lane, e.entry_id.clone()))
+        .collect();
     if !taken.is_empty() {
-        worker.tasks.spawn("job-batch", begin(Arc::clone(worker), taken));
+        worker
+            .tasks
+            .spawn("job-batch", begin(Arc::clone(worker), taken));
     }
     if let Err(error) = worker.queue.settle_entries(&settled).await {
-        tracing::debug!(error = error_chain(&error), "entries are left to be reclaimed");
+        tracing::debug!(
+            error = error_chain(&error),
+            "entries are left to be reclaimed"
+        );
     }
     Ok(())
 }
@@ -112,7 +126,11 @@ struct Taken {
 fn take(worker: &Worker, claim: Claimed) -> Option<Taken> {
     // There was a slot for every entry that was asked for; without one the job is left as a stray.
     let slot = Arc::clone(&worker.slots).try_acquire_owned().ok()?;
-    Some(Taken { hold: worker.held.take(claim.lease), claim, slot })
+    Some(Taken {
+        hold: worker.held.take(claim.lease),
+        claim,
+        slot,
+    })
 }
 
 /// Loads the products of a batch once, then sets every job off on its own.
@@ -124,7 +142,10 @@ async fn begin(worker: Arc<Worker>, batch: Vec<Taken>) {
     for Taken { claim, hold, slot } in batch {
         let span = pipeline::span(&claim);
         let product = match &catalog {
-            Ok(entries) => entries.get(&claim.product_id).cloned().ok_or(FAULTY_PRODUCT),
+            Ok(entries) => entries
+                .get(&claim.product_id)
+                .cloned()
+                .ok_or(FAULTY_PRODUCT),
             Err(stop) => Err(stop.clone()),
         };
         let job = Job::new(claim, Arc::new(hold), now);
@@ -161,7 +182,10 @@ async fn load(worker: &Worker, ids: &[ProductId]) -> Result<Catalog, Stop> {
             entries
         }
     };
-    Ok(entries.into_iter().map(|entry| (entry.product.id.clone(), Arc::new(entry))).collect())
+    Ok(entries
+        .into_iter()
+        .map(|entry| (entry.product.id.clone(), Arc::new(entry)))
+        .collect())
 }
 
 /// Sends entries that will not be claimed here to somebody else at once. Where that fails, the
@@ -170,14 +194,27 @@ async fn give_back(worker: &Worker, entries: Vec<Delivery>) {
     if entries.is_empty() {
         return;
     }
-    let settled: Vec<_> = entries.iter().map(|e| (e.lane, e.entry_id.clone())).collect();
+    let settled: Vec<_> = entries
+        .iter()
+        .map(|e| (e.lane, e.entry_id.clone()))
+        .collect();
     let again: Vec<Dispatch> = entries
         .into_iter()
-        .map(|entry| Dispatch { lane: entry.lane, id: entry.id, trace: entry.trace })
+        .map(|entry| Dispatch {
+            lane: entry.lane,
+            id: entry.id,
+            trace: entry.trace,
+        })
         .collect();
     if let Err(error) = worker.queue.add(&again).await {
-        tracing::debug!(error = error_chain(&error), "entries are left to the dispatcher");
+        tracing::debug!(
+            error = error_chain(&error),
+            "entries are left to the dispatcher"
+        );
     } else if let Err(error) = worker.queue.settle_entries(&settled).await {
-        tracing::debug!(error = error_chain(&error), "entries are left to be reclaimed");
+        tracing::debug!(
+            error = error_chain(&error),
+            "entries are left to be reclaimed"
+        );
     }
 }

@@ -26,12 +26,22 @@ pub struct WorkerArgs {
     pub slots: u16,
 
     /// Threads that decode, compose and encode pictures; by default one for each processor
-    #[arg(long, env = "ATELIER_WORKER_IMAGING_THREADS", value_name = "N", help_heading = "Worker")]
+    #[arg(
+        long,
+        env = "ATELIER_WORKER_IMAGING_THREADS",
+        value_name = "N",
+        help_heading = "Worker"
+    )]
     pub imaging_threads: Option<NonZeroUsize>,
 
     /// The address under which api-lite serves pictures to the outside, without the path
-    #[arg(long, env = "ATELIER_PUBLIC_URL", value_name = "URL", help_heading = "Worker",
-          default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long,
+        env = "ATELIER_PUBLIC_URL",
+        value_name = "URL",
+        help_heading = "Worker",
+        default_value = "http://127.0.0.1:8080"
+    )]
     pub public_url: Url,
 
     /// How long one call to a provider may take, its polling included
@@ -95,10 +105,16 @@ impl WorkerArgs {
         let refuse = |setting, detail: String| Err(SettingError { setting, detail });
         if !matches!(self.public_url.scheme(), "http" | "https") {
             let scheme = self.public_url.scheme();
-            return refuse("--public-url", format!("expected http or https, found {scheme}"));
+            return refuse(
+                "--public-url",
+                format!("expected http or https, found {scheme}"),
+            );
         }
         if self.public_url.query().is_some() || self.public_url.fragment().is_some() {
-            return refuse("--public-url", "expected an address without ? and #".to_owned());
+            return refuse(
+                "--public-url",
+                "expected an address without ? and #".to_owned(),
+            );
         }
         if self.retry_base_ms > self.retry_cap_ms {
             let (base, cap) = (self.retry_base_ms, self.retry_cap_ms);
@@ -128,7 +144,13 @@ mod tests {
     use super::*;
 
     fn parse(more: &[&str]) -> Result<WorkerArgs, clap::Error> {
-        let needed = ["worker", "--database-url", "postgres://x", "--object-store", "file:///x"];
+        let needed = [
+            "worker",
+            "--database-url",
+            "postgres://x",
+            "--object-store",
+            "file:///x",
+        ];
         WorkerArgs::try_parse_from(needed.iter().chain(more))
     }
 
@@ -143,9 +165,15 @@ mod tests {
     #[test]
     fn contradictions_are_refused_with_the_settings_name() {
         for (more, setting) in [
-            (["--retry-base-ms", "5000", "--retry-cap-ms", "4000"].as_slice(), "--retry-base-ms"),
+            (
+                ["--retry-base-ms", "5000", "--retry-cap-ms", "4000"].as_slice(),
+                "--retry-base-ms",
+            ),
             (&["--public-url", "ftp://pictures.example"], "--public-url"),
-            (&["--public-url", "https://pictures.example/?a=b"], "--public-url"),
+            (
+                &["--public-url", "https://pictures.example/?a=b"],
+                "--public-url",
+            ),
         ] {
             let error = parse(more).unwrap().check().unwrap_err();
             assert_eq!(error.setting, setting);

@@ -33,9 +33,17 @@ impl Held {
     /// Takes a job into hand. A job that comes back under a new fence replaces its older self.
     pub(crate) fn take(&self, lease: Lease) -> Hold {
         let cancel = CancellationToken::new();
-        let entry = Entry { fence: lease.fence, cancel: cancel.clone(), sent: false };
+        let entry = Entry {
+            fence: lease.fence,
+            cancel: cancel.clone(),
+            sent: false,
+        };
         self.lock().insert(lease.job, entry);
-        Hold { held: self.clone(), lease, cancel }
+        Hold {
+            held: self.clone(),
+            lease,
+            cancel,
+        }
     }
 
     /// Everything in hand.
@@ -45,7 +53,11 @@ impl Held {
 
     /// What a provider may know of: these must not be handed back as if nothing had happened.
     pub(crate) fn sent(&self) -> Vec<GenerationId> {
-        self.lock().iter().filter(|(_, entry)| entry.sent).map(|(id, _)| *id).collect()
+        self.lock()
+            .iter()
+            .filter(|(_, entry)| entry.sent)
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Tells a job to stop, if it is ours.
@@ -76,7 +88,10 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut jobs = self.held.lock();
-        if jobs.get(&self.lease.job).is_some_and(|entry| entry.fence == self.lease.fence) {
+        if jobs
+            .get(&self.lease.job)
+            .is_some_and(|entry| entry.fence == self.lease.fence)
+        {
             jobs.remove(&self.lease.job);
         }
     }

@@ -55,8 +55,13 @@ async fn check_texts(
     }
     let fonts = Arc::clone(&worker.fonts);
     let pixels = u64::from(plan.width) * u64::from(plan.height);
-    let drawn = worker.pool.run(pixels, move || compose(&plan, &fonts).map(drop)).await;
-    drawn.map_err(|error| of_pool(&error))?.map_err(|error| of_composition(&error))
+    let drawn = worker
+        .pool
+        .run(pixels, move || compose(&plan, &fonts).map(drop))
+        .await;
+    drawn
+        .map_err(|error| of_pool(&error))?
+        .map_err(|error| of_composition(&error))
 }
 
 /// The base photograph. A product that names one must have it.
@@ -93,7 +98,10 @@ async fn stored_base(worker: &Worker, key: &str) -> Result<Bytes, Stop> {
 
 async fn remote_base(worker: &Worker, url: &str) -> Result<Bytes, Stop> {
     worker.fetcher.fetch(url).await.map_err(|error| {
-        tracing::error!(error = error_chain(&error), "a base image cannot be fetched");
+        tracing::error!(
+            error = error_chain(&error),
+            "a base image cannot be fetched"
+        );
         match error.may_pass() {
             true => Stop::passing(error.code()),
             false => Stop::Failed(FailureCode::ProcessingFailed),
@@ -109,14 +117,22 @@ async fn shopper_picture(
     let bytes = match source {
         ImageSource::Data(data) => Bytes::from(data.bytes.clone()),
         ImageSource::Url(url) => worker.fetcher.fetch(url.as_str()).await.map_err(|error| {
-            tracing::info!(error = error_chain(&error), "a shopper's picture cannot be fetched");
+            tracing::info!(
+                error = error_chain(&error),
+                "a shopper's picture cannot be fetched"
+            );
             Stop::Failed(FailureCode::InvalidImage)
         })?,
     };
-    decoded(worker, bytes, Some(longest_px)).await?.map_err(|error| {
-        tracing::info!(error = error_chain(&error), "a shopper's picture cannot be read");
-        Stop::Failed(FailureCode::InvalidImage)
-    })
+    decoded(worker, bytes, Some(longest_px))
+        .await?
+        .map_err(|error| {
+            tracing::info!(
+                error = error_chain(&error),
+                "a shopper's picture cannot be read"
+            );
+            Stop::Failed(FailureCode::InvalidImage)
+        })
 }
 
 /// Decodes on the imaging threads, shrunk to a longest side where one is given.
@@ -136,7 +152,11 @@ pub(crate) async fn decoded(
         };
         Ok(Arc::new(picture))
     };
-    worker.pool.run(USUAL_PIXELS, work).await.map_err(|error| of_pool(&error))
+    worker
+        .pool
+        .run(USUAL_PIXELS, work)
+        .await
+        .map_err(|error| of_pool(&error))
 }
 
 /// What a failure of the imaging threads means: the same picture would do the same again.

@@ -56,7 +56,10 @@ pub(crate) struct Stage {
 impl Stage {
     /// Begins a stage.
     pub(crate) fn begin(metrics: &WorkerMetrics, name: &'static str) -> Self {
-        Self { name, timer: Timer::start(&metrics.stage_seconds, &[name]) }
+        Self {
+            name,
+            timer: Timer::start(&metrics.stage_seconds, &[name]),
+        }
     }
 
     /// Notes how long it took, whatever came of it.
@@ -82,12 +85,20 @@ impl Job {
         let deadline = claim.deadline.map(|deadline| claimed_at + left(deadline));
         let mut stages = Stages::default();
         stages.add("queue", (now - claim.run_at).to_std().unwrap_or_default());
-        Self { claim, hold, claimed_at, deadline, final_prompt: None, stages }
+        Self {
+            claim,
+            hold,
+            claimed_at,
+            deadline,
+            final_prompt: None,
+            stages,
+        }
     }
 
     /// Whether the deadline has passed.
     pub(crate) fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+        self.deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
     }
 
     /// Resolves at the deadline; never, where there is none.

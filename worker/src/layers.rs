@@ -29,7 +29,10 @@ pub(crate) fn plan(
     generated: &Arc<Picture>,
 ) -> Composition {
     let places = generated_zones(product, customizations);
-    let ground = inputs.base.as_ref().or(places.is_empty().then_some(generated));
+    let ground = inputs
+        .base
+        .as_ref()
+        .or(places.is_empty().then_some(generated));
     let layer = |zone: &&Zone| {
         let content = if places.iter().any(|place| place.id == zone.id) {
             Some(covering(generated))
@@ -40,7 +43,10 @@ pub(crate) fn plan(
     };
     Composition {
         background: Color::WHITE,
-        base: ground.map(|picture| Base { picture: Arc::clone(picture), fit: Fit::Cover }),
+        base: ground.map(|picture| Base {
+            picture: Arc::clone(picture),
+            fit: Fit::Cover,
+        }),
         layers: in_order(product).iter().filter_map(layer).collect(),
         ..blank(product)
     }
@@ -52,14 +58,20 @@ pub(crate) fn texts_alone(product: &Product, customizations: &Customizations) ->
         let content = text::content(zone, product, customizations)?;
         Some(layer(zone, product, customizations, content))
     });
-    Composition { layers: layers.collect(), ..blank(product) }
+    Composition {
+        layers: layers.collect(),
+        ..blank(product)
+    }
 }
 
 /// The size to ask for: the largest zone the generated picture goes to, else the whole output.
 pub(crate) fn generated_size(product: &Product, customizations: &Customizations) -> (u32, u32) {
     let places = generated_zones(product, customizations);
     let largest = |side: fn(&Zone) -> f64| {
-        places.iter().map(|zone| side(zone).ceil().max(1.0) as u32).max()
+        places
+            .iter()
+            .map(|zone| side(zone).ceil().max(1.0) as u32)
+            .max()
     };
     let width = largest(|zone| zone.area.width).unwrap_or(product.output_width_px);
     let height = largest(|zone| zone.area.height).unwrap_or(product.output_height_px);
@@ -79,7 +91,9 @@ fn generated_zones<'a>(product: &'a Product, customizations: &Customizations) ->
     if !patterns.is_empty() {
         return patterns;
     }
-    of_kind(ZoneType::Image).filter(|zone| customizations.get(&zone.id).is_none()).collect()
+    of_kind(ZoneType::Image)
+        .filter(|zone| customizations.get(&zone.id).is_none())
+        .collect()
 }
 
 fn blank(product: &Product) -> Composition {
@@ -99,7 +113,10 @@ fn in_order(product: &Product) -> Vec<&Zone> {
 }
 
 fn covering(picture: &Arc<Picture>) -> Content {
-    Content::Picture(PictureLayer { picture: Arc::clone(picture), fit: Fit::Cover })
+    Content::Picture(PictureLayer {
+        picture: Arc::clone(picture),
+        fit: Fit::Cover,
+    })
 }
 
 fn content(
@@ -127,9 +144,7 @@ fn layer(
 ) -> Layer {
     let value = customizations.get(&zone.id);
     let (area, effect) = match value {
-        Some(ZoneValue::Text(text)) => {
-            (text::area(zone, product, customizations), text.effect)
-        }
+        Some(ZoneValue::Text(text)) => (text::area(zone, product, customizations), text.effect),
         _ => (zone.area, zone.style()),
     };
     let dyed = zone.kind == ZoneType::Color && effect == RenderStyle::Print;
@@ -141,8 +156,20 @@ fn layer(
 }
 
 fn area(area: domain::Area) -> Area {
-    let domain::Area { x, y, width, height, rotation } = area;
-    Area { x, y, width, height, rotation_degrees: rotation }
+    let domain::Area {
+        x,
+        y,
+        width,
+        height,
+        rotation,
+    } = area;
+    Area {
+        x,
+        y,
+        width,
+        height,
+        rotation_degrees: rotation,
+    }
 }
 
 fn style(style: RenderStyle) -> imaging::RenderStyle {

@@ -13,7 +13,11 @@ use crate::retry::persistently;
 use crate::stop::Stop;
 
 /// Two transactions in flight keep one always filling; 64 rows stay far below a millisecond each.
-pub(crate) const BATCH: BatchConfig = BatchConfig { slots: 2, max_items: 64, queue: 1024 };
+pub(crate) const BATCH: BatchConfig = BatchConfig {
+    slots: 2,
+    max_items: 64,
+    queue: 1024,
+};
 
 /// Whether a row was written; none when the database's answer is unknown or was no.
 type Written = Option<bool>;
@@ -49,7 +53,11 @@ impl Ledger {
             context.tasks(),
             move |batch| record_batch(records.clone(), Arc::clone(&clock), batch),
         )?;
-        Ok(Self { open, record, metrics: metrics.clone() })
+        Ok(Self {
+            open,
+            record,
+            metrics: metrics.clone(),
+        })
     }
 
     /// Commits an intent to pay. Nothing may be sent unless this answers `Ok`.
@@ -78,7 +86,10 @@ impl Ledger {
     }
 
     fn lost(&self, write: &'static str) -> Stop {
-        self.metrics.leases_lost_total.with_label_values(&[write]).inc();
+        self.metrics
+            .leases_lost_total
+            .with_label_values(&[write])
+            .inc();
         Stop::Lost
     }
 }
@@ -89,7 +100,10 @@ async fn open_batch(db: Database, clock: Arc<dyn Clock>, batch: Vec<NewAttempt>)
     match ledger::open(&db, clock.now(), &batch).await {
         Ok(opened) => opened.into_iter().map(Some).collect(),
         Err(error) => {
-            tracing::warn!(error = error_chain(&error), "cannot open attempts in the ledger");
+            tracing::warn!(
+                error = error_chain(&error),
+                "cannot open attempts in the ledger"
+            );
             vec![None; batch.len()]
         }
     }

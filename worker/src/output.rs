@@ -63,10 +63,15 @@ pub(crate) async fn make(
     paid: &Paid,
 ) -> Result<Made, Stop> {
     let started = Instant::now();
-    let generated = inputs::decoded(worker, paid.bytes.clone(), None).await?.map_err(|error| {
-        tracing::error!(error = error_chain(&error), "the provider's answer is no picture");
-        Stop::Failed(FailureCode::ProviderBadAnswer)
-    })?;
+    let generated = inputs::decoded(worker, paid.bytes.clone(), None)
+        .await?
+        .map_err(|error| {
+            tracing::error!(
+                error = error_chain(&error),
+                "the provider's answer is no picture"
+            );
+            Stop::Failed(FailureCode::ProviderBadAnswer)
+        })?;
     let decoding = started.elapsed();
     let plan = layers::plan(product, customizations, &inputs, &generated);
     let shown = layers::shows_generated(product, customizations);
@@ -74,17 +79,32 @@ pub(crate) async fn make(
     let fonts = Arc::clone(&worker.fonts);
     let full = format(product.output_format);
     let widths = job.claim.option.widths.clone();
-    let drawing = worker.pool.run(pixels, move || draw(&plan, &fonts, full, &widths));
+    let drawing = worker
+        .pool
+        .run(pixels, move || draw(&plan, &fonts, full, &widths));
     let drawn = drawing.await.map_err(|error| of_pool(&error))?;
     let drawn = drawn.map_err(|error| of_composition(&error))?;
-    for (stage, time) in [("compose", decoding + drawn.compose), ("encode", drawn.encode)] {
+    for (stage, time) in [
+        ("compose", decoding + drawn.compose),
+        ("encode", drawn.encode),
+    ] {
         job.stages.add(stage, time);
         let histogram = &worker.metrics.stage_seconds;
-        histogram.with_label_values(&[stage, "succeeded"]).observe(time.as_secs_f64());
+        histogram
+            .with_label_values(&[stage, "succeeded"])
+            .observe(time.as_secs_f64());
     }
     let unused = "the product has a photograph and no zone for the generated picture";
-    let notes = if shown { Vec::new() } else { vec![unused.to_owned()] };
-    Ok(Made { files: drawn.files, report: drawn.report, notes })
+    let notes = if shown {
+        Vec::new()
+    } else {
+        vec![unused.to_owned()]
+    };
+    Ok(Made {
+        files: drawn.files,
+        report: drawn.report,
+        notes,
+    })
 }
 
 /// Pure processor work: runs on the imaging threads.
@@ -109,7 +129,12 @@ fn draw(
     files.push(file(THUMBNAIL.to_owned(), &small, Format::JPEG_85)?);
     files.sort_by(|a, b| a.variant.cmp(&b.variant));
     files.dedup_by(|a, b| a.variant == b.variant);
-    Ok(Drawn { files, report, compose: composed, encode: started.elapsed() - composed })
+    Ok(Drawn {
+        files,
+        report,
+        compose: composed,
+        encode: started.elapsed() - composed,
+    })
 }
 
 fn file(variant: String, picture: &Picture, format: Format) -> Result<File, ImagingError> {

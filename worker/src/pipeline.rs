@@ -21,7 +21,10 @@ use crate::{inputs, output, prompt, report, spend};
 
 /// The span of everything that is logged about a job.
 pub(crate) fn span(claim: &Claimed) -> tracing::Span {
-    let trace = claim.trace_parent.parse().unwrap_or_else(|_| TraceContext::generate(random()));
+    let trace = claim
+        .trace_parent
+        .parse()
+        .unwrap_or_else(|_| TraceContext::generate(random()));
     let parent = trace.span("job");
     tracing::info_span!(parent: &parent, "job", job = %claim.lease.job)
 }
@@ -127,7 +130,11 @@ async fn settle(
     label: &'static str,
     outcome: Outcome,
 ) {
-    let settlement = Settlement { lease, brand_id: brand_id.clone(), outcome };
+    let settlement = Settlement {
+        lease,
+        brand_id: brand_id.clone(),
+        outcome,
+    };
     match worker.settler.settle(settlement).await {
         Ok(Settled::Applied) => count(worker, label),
         Ok(Settled::Lost) => {
@@ -135,8 +142,14 @@ async fn settle(
             count(worker, "lost");
         }
         Err(_refused) => {
-            let outcome = Outcome::Held { reason: "settlement_refused".to_owned() };
-            let settlement = Settlement { lease, brand_id, outcome };
+            let outcome = Outcome::Held {
+                reason: "settlement_refused".to_owned(),
+            };
+            let settlement = Settlement {
+                lease,
+                brand_id,
+                outcome,
+            };
             let held = worker.settler.settle(settlement).await;
             count(worker, if held.is_ok() { "held" } else { "lost" });
         }
@@ -144,5 +157,9 @@ async fn settle(
 }
 
 fn count(worker: &Worker, outcome: &'static str) {
-    worker.metrics.jobs_total.with_label_values(&[outcome]).inc();
+    worker
+        .metrics
+        .jobs_total
+        .with_label_values(&[outcome])
+        .inc();
 }

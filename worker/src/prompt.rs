@@ -35,7 +35,10 @@ pub(crate) async fn build(
 ) -> Result<Order, Stop> {
     let named = named_template(worker, claim).await?;
     let product = &entry.product;
-    let own = entry.template.as_ref().filter(|_| product.prompt_template.is_none());
+    let own = entry
+        .template
+        .as_ref()
+        .filter(|_| product.prompt_template.is_none());
     let input = PromptInput {
         product,
         template: named.as_ref().or(own),
@@ -52,7 +55,9 @@ pub(crate) async fn build(
     })?);
     let model = Some(claim.model.as_str()).filter(|model| !model.is_empty());
     let model = model.unwrap_or(provider.default_model()).to_owned();
-    let style = named.or_else(|| entry.template.clone()).map(|template| template.style);
+    let style = named
+        .or_else(|| entry.template.clone())
+        .map(|template| template.style);
     let (width_px, height_px) = size(product, customizations, provider.as_ref(), &model);
     Ok(Order {
         prompt,
@@ -67,12 +72,18 @@ pub(crate) async fn build(
 
 /// The template the request names. One that is gone fails the job: another would be another picture.
 async fn named_template(worker: &Worker, claim: &Claimed) -> Result<Option<Template>, Stop> {
-    let Some(id) = &claim.option.template_id else { return Ok(None) };
-    let found = products::template(&worker.db, &claim.brand_id, id).await.map_err(|error| {
-        tracing::warn!(error = error_chain(&error), "the template cannot be loaded");
-        Stop::passing("database_unavailable")
-    })?;
-    found.map(Some).ok_or(Stop::Failed(FailureCode::PromptFailed))
+    let Some(id) = &claim.option.template_id else {
+        return Ok(None);
+    };
+    let found = products::template(&worker.db, &claim.brand_id, id)
+        .await
+        .map_err(|error| {
+            tracing::warn!(error = error_chain(&error), "the template cannot be loaded");
+            Stop::passing("database_unavailable")
+        })?;
+    found
+        .map(Some)
+        .ok_or(Stop::Failed(FailureCode::PromptFailed))
 }
 
 /// The size to ask for: that of the largest place the picture goes to, within what the model draws.
@@ -83,7 +94,9 @@ fn size(
     model: &str,
 ) -> (u32, u32) {
     let (width, height) = layers::generated_size(product, customizations);
-    let Some(can) = provider.capabilities(model) else { return (width, height) };
+    let Some(can) = provider.capabilities(model) else {
+        return (width, height);
+    };
     let (w, h) = (f64::from(width), f64::from(height));
     let by_side = f64::from(can.max_side_px) / w.max(h);
     let by_pixels = (can.max_pixels as f64 / (w * h)).sqrt();

@@ -22,7 +22,13 @@ pub(crate) fn done(
     assets: Vec<Asset>,
 ) -> Outcome {
     let claim = &job.claim;
-    let url = |variant: &str| picture_url(&worker.settings.public_url, claim.public_id.as_str(), variant);
+    let url = |variant: &str| {
+        picture_url(
+            &worker.settings.public_url,
+            claim.public_id.as_str(),
+            variant,
+        )
+    };
     let output = |asset: &Asset| OutputPayload {
         variant: asset.variant.clone(),
         url: url(&asset.variant),
@@ -30,7 +36,9 @@ pub(crate) fn done(
         height: asset.height_px,
         bytes: asset.size_bytes,
     };
-    let since_accepted = (worker.clock.now() - claim.created_at).to_std().unwrap_or_default();
+    let since_accepted = (worker.clock.now() - claim.created_at)
+        .to_std()
+        .unwrap_or_default();
     Outcome::Done(Box::new(Done {
         output_url: url(FULL),
         thumbnail_url: url(THUMBNAIL),
@@ -87,7 +95,10 @@ fn text(layer: &LayerReport) -> Option<Value> {
 
 /// `{public}/media/{public id}/{variant}`.
 fn picture_url(public: &Url, public_id: &str, variant: &str) -> String {
-    format!("{}/media/{public_id}/{variant}", public.as_str().trim_end_matches('/'))
+    format!(
+        "{}/media/{public_id}/{variant}",
+        public.as_str().trim_end_matches('/')
+    )
 }
 
 #[cfg(test)]
@@ -97,11 +108,23 @@ mod tests {
     #[test]
     fn addresses_are_built_under_the_public_url_with_or_without_a_path() {
         for (public, expected) in [
-            ("https://pictures.example", "https://pictures.example/media/gen_1/full"),
-            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/media/gen_1/full"),
-            ("https://shop.example/atelier/", "https://shop.example/atelier/media/gen_1/full"),
+            (
+                "https://pictures.example",
+                "https://pictures.example/media/gen_1/full",
+            ),
+            (
+                "http://127.0.0.1:8080/",
+                "http://127.0.0.1:8080/media/gen_1/full",
+            ),
+            (
+                "https://shop.example/atelier/",
+                "https://shop.example/atelier/media/gen_1/full",
+            ),
         ] {
-            assert_eq!(picture_url(&public.parse().unwrap(), "gen_1", "full"), expected);
+            assert_eq!(
+                picture_url(&public.parse().unwrap(), "gen_1", "full"),
+                expected
+            );
         }
     }
 }

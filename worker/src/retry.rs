@@ -30,7 +30,11 @@ where
         match write().await {
             Err(error) if error.is_transient() => {
                 if pause == FIRST_PAUSE {
-                    tracing::warn!(what, error = error_chain(&error), "the store is away, repeating");
+                    tracing::warn!(
+                        what,
+                        error = error_chain(&error),
+                        "the store is away, repeating"
+                    );
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LAST_PAUSE);

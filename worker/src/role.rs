@@ -22,7 +22,10 @@ use crate::worker::{Settings, Worker};
 use crate::{claim, ids, watch};
 
 /// Who this process is.
-pub const ROLE: Role = Role { name: "worker", version: env!("CARGO_PKG_VERSION") };
+pub const ROLE: Role = Role {
+    name: "worker",
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// Starts the worker with the providers that the settings describe; see [`start_with`].
 ///
@@ -120,11 +123,23 @@ fn spawn(context: &Context, worker: &Arc<Worker>, idle: &CancellationToken) {
     let tasks = context.tasks();
     let consumer = worker.queue.consumer(&ConsumerOptions::new(worker.session));
     let waker = consumer.waker();
-    tasks.spawn("drain-wake", claim::wake_on_drain(Arc::clone(worker), waker));
-    tasks.spawn("cancel-hints", watch::cancel_hints(Arc::clone(worker), idle.clone()));
-    tasks.spawn("cancel-wishes", watch::cancel_wishes(Arc::clone(worker), idle.clone()));
+    tasks.spawn(
+        "drain-wake",
+        claim::wake_on_drain(Arc::clone(worker), waker),
+    );
+    tasks.spawn(
+        "cancel-hints",
+        watch::cancel_hints(Arc::clone(worker), idle.clone()),
+    );
+    tasks.spawn(
+        "cancel-wishes",
+        watch::cancel_wishes(Arc::clone(worker), idle.clone()),
+    );
     tasks.spawn("strays", watch::strays(Arc::clone(worker), idle.clone()));
-    tasks.spawn_essential("claim", claim::run(Arc::clone(worker), consumer, idle.clone()));
+    tasks.spawn_essential(
+        "claim",
+        claim::run(Arc::clone(worker), consumer, idle.clone()),
+    );
 }
 
 /// Ready while PostgreSQL and the object store answer. Redis is not asked: without it a worker

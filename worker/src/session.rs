@@ -57,7 +57,9 @@ pub(crate) struct LeaseKeeper {
 impl LeaseKeeper {
     /// The thread's body: until the session ends or is lost.
     pub(crate) fn run(self) -> Result<(), LeaseLost> {
-        let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let built = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         let kept = match built {
             Ok(runtime) => runtime.block_on(self.keep()),
             Err(error) => Err(LeaseLost::Runtime(error)),
@@ -65,7 +67,8 @@ impl LeaseKeeper {
         kept.inspect_err(|lost| {
             // At once and not by the drain that a failed task begins: nothing may be sent or settled.
             let detail = lost.to_string();
-            self.shutdown.stop_now(ShutdownReason::TaskFailed { task: NAME, detail });
+            self.shutdown
+                .stop_now(ShutdownReason::TaskFailed { task: NAME, detail });
         })
     }
 
@@ -89,7 +92,10 @@ impl LeaseKeeper {
                 }
                 Ok(Ok(false)) => return Err(LeaseLost::DeclaredDead),
                 failed => {
-                    let error = failed.ok().and_then(Result::err).map(|error| error.to_string());
+                    let error = failed
+                        .ok()
+                        .and_then(Result::err)
+                        .map(|error| error.to_string());
                     tracing::warn!(error, "the lease could not be renewed");
                     next = Instant::now() + AGAIN_AFTER;
                 }
@@ -103,7 +109,8 @@ impl LeaseKeeper {
 
     /// Everything is finished or handed back.
     async fn end(&self) -> Result<(), LeaseLost> {
-        self.last_write(async |db| sessions::end(&db, self.clock.now(), self.session).await).await;
+        self.last_write(async |db| sessions::end(&db, self.clock.now(), self.session).await)
+            .await;
         Ok(())
     }
 
@@ -115,7 +122,11 @@ impl LeaseKeeper {
             let now = self.clock.now();
             let any_time = now + chrono::TimeDelta::days(1);
             let back = hand_back_strays(&db, now, self.session, &sent, any_time).await?;
-            tracing::info!(handed_back = back.len(), sent = sent.len(), "let go of every job");
+            tracing::info!(
+                handed_back = back.len(),
+                sent = sent.len(),
+                "let go of every job"
+            );
             sessions::end(&db, now, self.session).await
         })
         .await;

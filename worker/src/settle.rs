@@ -37,14 +37,20 @@ impl Settler {
             context.tasks(),
             move |batch| settle_batch(db.clone(), Arc::clone(&clock), batch),
         )?;
-        Ok(Self { batcher, metrics: metrics.clone() })
+        Ok(Self {
+            batcher,
+            metrics: metrics.clone(),
+        })
     }
 
     /// Settles one job together with whoever else settles now.
     pub(crate) async fn settle(&self, settlement: Settlement) -> Result<Settled, Refused> {
         match self.batcher.submit(settlement).await {
             Ok(Some(Settled::Lost)) => {
-                self.metrics.leases_lost_total.with_label_values(&["settle"]).inc();
+                self.metrics
+                    .leases_lost_total
+                    .with_label_values(&["settle"])
+                    .inc();
                 Ok(Settled::Lost)
             }
             Ok(Some(Settled::Applied)) => Ok(Settled::Applied),

@@ -80,10 +80,13 @@ async fn resume(
         resumed: true,
     };
     let first = match (open.state, &open.provider_ref) {
-        (OpenState::Accepted, Some(provider_ref)) => {
-            Step::Poll { provider_ref: provider_ref.clone(), after: Duration::ZERO }
-        }
-        _ => Step::Reconcile { kind: ErrorKind::Network },
+        (OpenState::Accepted, Some(provider_ref)) => Step::Poll {
+            provider_ref: provider_ref.clone(),
+            after: Duration::ZERO,
+        },
+        _ => Step::Reconcile {
+            kind: ErrorKind::Network,
+        },
     };
     call.walk(first).await
 }
@@ -112,7 +115,8 @@ async fn fetched_before(worker: &Worker, open: &ledger::OpenAttempt) -> Result<P
 
 /// Opens a new attempt and sends it.
 async fn fresh(worker: &Worker, job: &Job, order: &Order) -> Result<Paid, Stop> {
-    job.unless_stopped(worker, std::future::ready(Ok(()))).await?;
+    job.unless_stopped(worker, std::future::ready(Ok(())))
+        .await?;
     let provider = &order.provider;
     let attempt = ids::attempt(worker.clock.as_ref());
     let request = ImageRequest {
@@ -174,11 +178,17 @@ enum Step {
     /// The provider gave a reference for it.
     Accepted { provider_ref: String },
     /// It is asked for after this long.
-    Poll { provider_ref: String, after: Duration },
+    Poll {
+        provider_ref: String,
+        after: Duration,
+    },
     /// Nobody knows what became of it.
     Reconcile { kind: ErrorKind },
     /// It is to end before its answer came.
-    Abandon { stop: Stop, provider_ref: Option<String> },
+    Abandon {
+        stop: Stop,
+        provider_ref: Option<String>,
+    },
     /// The answer came.
     Finished(Finished),
 }
@@ -209,11 +219,19 @@ impl Call<'_> {
         match step {
             Step::Submit(prepared) => self.submit(*prepared).await,
             Step::Accepted { provider_ref } => {
-                let event = AttemptEvent::Accepted { provider_ref: provider_ref.clone() };
+                let event = AttemptEvent::Accepted {
+                    provider_ref: provider_ref.clone(),
+                };
                 self.record(event).await?;
-                Ok(Walked::On(Step::Poll { provider_ref, after: Duration::ZERO }))
+                Ok(Walked::On(Step::Poll {
+                    provider_ref,
+                    after: Duration::ZERO,
+                }))
             }
-            Step::Poll { provider_ref, after } => self.poll(provider_ref, after).await,
+            Step::Poll {
+                provider_ref,
+                after,
+            } => self.poll(provider_ref, after).await,
             Step::Reconcile { kind } => self.reconcile(kind).await,
             Step::Abandon { stop, provider_ref } => self.abandon(stop, provider_ref).await,
             Step::Finished(finished) => self.fetched(finished).await.map(Walked::Paid),
@@ -261,7 +279,10 @@ impl Call<'_> {
                 Err(_) => verdict::retry(self.worker, self.job, ErrorKind::Timeout, None),
             },
         };
-        Ok(Walked::On(Step::Abandon { stop, provider_ref: Some(provider_ref) }))
+        Ok(Walked::On(Step::Abandon {
+            stop,
+            provider_ref: Some(provider_ref),
+        }))
     }
 
     /// An answer that is no picture: closes the attempt, or keeps it open where its outcome is unknown.
@@ -272,9 +293,10 @@ impl Call<'_> {
     ) -> Result<Walked, Stop> {
         tracing::warn!(error = error_chain(error), attempt = %self.attempt, "the provider failed");
         match (error.next(), provider_ref) {
-            (Next::PollAfter(after), Some(provider_ref)) => {
-                Ok(Walked::On(Step::Poll { provider_ref, after }))
-            }
+            (Next::PollAfter(after), Some(provider_ref)) => Ok(Walked::On(Step::Poll {
+                provider_ref,
+                after,
+            })),
             (Next::PollAfter(_) | Next::Reconcile, _) => self.unknown(error.kind()).await,
             _ => {
                 let stop = match verdict::of_closed(self.worker, self.job, error) {
@@ -288,14 +310,21 @@ impl Call<'_> {
                 if matches!(stop, Stop::Retry { .. }) {
                     self.count_spent_in_vain(cost);
                 }
-                self.record(AttemptEvent::Rejected { code: error.code().to_owned(), cost }).await?;
+                self.record(AttemptEvent::Rejected {
+                    code: error.code().to_owned(),
+                    cost,
+                })
+                .await?;
                 Err(stop)
             }
         }
     }
 
     async fn unknown(&self, kind: ErrorKind) -> Result<Walked, Stop> {
-        self.record(AttemptEvent::Unknown { code: kind.code().to_owned() }).await?;
+        self.record(AttemptEvent::Unknown {
+            code: kind.code().to_owned(),
+        })
+        .await?;
         Ok(Walked::On(Step::Reconcile { kind }))
     }
 
@@ -303,7 +332,11 @@ impl Call<'_> {
         match self.ask_what_became().await {
             Ok(Reconciled::NotAccepted) => {
                 let code = kind.code().to_owned();
-                self.record(AttemptEvent::Rejected { code, cost: Micros::ZERO }).await?;
+                self.record(AttemptEvent::Rejected {
+                    code,
+                    cost: Micros::ZERO,
+                })
+                .await?;
                 // What this call's own error was decides when it is tried again.
                 match self.resumed || self.job.is_late() {
                     true => Ok(Walked::NotAccepted),
@@ -335,7 +368,11 @@ impl Call<'_> {
         let code = stop.label().to_owned();
         match found {
             Ok(Reconciled::NotAccepted) => {
-                self.record(AttemptEvent::Rejected { code, cost: Micros::ZERO }).await?;
+                self.record(AttemptEvent::Rejected {
+                    code,
+                    cost: Micros::ZERO,
+                })
+                .await?;
             }
             Ok(Reconciled::Accepted { provider_ref }) => {
                 let end = self.stop_at_provider(&provider_ref).await;
@@ -345,10 +382,18 @@ impl Call<'_> {
                         return Ok(Walked::On(Step::Finished(finished)));
                     }
                     Some(Ok(finished)) => {
-                        self.record(AttemptEvent::Rejected { code, cost: finished.cost }).await?;
+                        self.record(AttemptEvent::Rejected {
+                            code,
+                            cost: finished.cost,
+                        })
+                        .await?;
                     }
                     Some(Err(Stopped)) => {
-                        self.record(AttemptEvent::Rejected { code, cost: Micros::ZERO }).await?;
+                        self.record(AttemptEvent::Rejected {
+                            code,
+                            cost: Micros::ZERO,
+                        })
+                        .await?;
                     }
                     None => self.record(AttemptEvent::Unknown { code }).await?,
                 }
@@ -363,12 +408,16 @@ impl Call<'_> {
     /// Stops an accepted call; `None` when what it comes to is not known.
     async fn stop_at_provider(&self, provider_ref: &str) -> Option<Result<Finished, Stopped>> {
         let limit = Instant::now() + ASK_LIMIT;
-        let canceled = timeout_at(limit, self.provider.cancel(provider_ref, limit)).await.ok()?;
+        let canceled = timeout_at(limit, self.provider.cancel(provider_ref, limit))
+            .await
+            .ok()?;
         match canceled.ok()? {
             Canceled::Stopped => Some(Err(Stopped)),
             Canceled::Unsupported => None,
             Canceled::TooLate => {
-                let polled = timeout_at(limit, self.provider.poll(provider_ref, limit)).await.ok()?;
+                let polled = timeout_at(limit, self.provider.poll(provider_ref, limit))
+                    .await
+                    .ok()?;
                 match polled.ok()? {
                     Polled::Finished(finished) => Some(Ok(finished)),
                     Polled::Working { .. } => None,
@@ -400,12 +449,25 @@ impl Call<'_> {
             self.worker.objects.put(&key, &finished.content_type, bytes)
         };
         persistently("raw answer", put).await.map_err(|error| {
-            tracing::error!(error = error_chain(&error), "a paid answer cannot be stored");
+            tracing::error!(
+                error = error_chain(&error),
+                "a paid answer cannot be stored"
+            );
             Stop::Held("raw_answer_not_stored".to_owned())
         })?;
-        let Finished { bytes, provider_ref, cost, tokens, .. } = finished;
-        let event =
-            AttemptEvent::Fetched { raw_key: key, provider_ref: provider_ref.clone(), cost, tokens };
+        let Finished {
+            bytes,
+            provider_ref,
+            cost,
+            tokens,
+            ..
+        } = finished;
+        let event = AttemptEvent::Fetched {
+            raw_key: key,
+            provider_ref: provider_ref.clone(),
+            cost,
+            tokens,
+        };
         self.record(event).await?;
         Ok(Paid {
             attempt: self.attempt,
@@ -420,13 +482,22 @@ impl Call<'_> {
 
     async fn record(&self, event: AttemptEvent) -> Result<(), Stop> {
         let lease = self.job.claim.lease;
-        self.worker.ledger.record(AttemptUpdate { id: self.attempt, lease, event }).await
+        self.worker
+            .ledger
+            .record(AttemptUpdate {
+                id: self.attempt,
+                lease,
+                event,
+            })
+            .await
     }
 
     fn count_spent_in_vain(&self, cost: Micros) {
         let spent = u64::try_from(cost.0).unwrap_or(0);
         let counter = &self.worker.metrics.duplicate_spend_micros_total;
-        counter.with_label_values(&[self.provider.name()]).inc_by(spent);
+        counter
+            .with_label_values(&[self.provider.name()])
+            .inc_by(spent);
     }
 }
 

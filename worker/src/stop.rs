@@ -38,7 +38,11 @@ pub(crate) enum Stop {
 impl Stop {
     /// A fault of ours that passes: again after a second, and no try is counted.
     pub(crate) fn passing(code: &'static str) -> Self {
-        Self::Retry { after: Duration::from_secs(1), counted: false, code }
+        Self::Retry {
+            after: Duration::from_secs(1),
+            counted: false,
+            code,
+        }
     }
 
     /// The value of the metric's label.
@@ -69,14 +73,24 @@ impl Stop {
             Self::Failed(code) => ended(Ending::Failed(code)),
             Self::Canceled => ended(Ending::Canceled),
             Self::Expired => ended(Ending::Expired),
-            Self::Retry { after, counted, code } => {
+            Self::Retry {
+                after,
+                counted,
+                code,
+            } => {
                 let after = TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX);
                 let run_at = now.checked_add_signed(after).unwrap_or(now);
-                Some(Outcome::Retry { run_at, counted, code: code.to_owned() })
+                Some(Outcome::Retry {
+                    run_at,
+                    counted,
+                    code: code.to_owned(),
+                })
             }
-            Self::HandBack => {
-                Some(Outcome::Retry { run_at: now, counted: false, code: "draining".to_owned() })
-            }
+            Self::HandBack => Some(Outcome::Retry {
+                run_at: now,
+                counted: false,
+                code: "draining".to_owned(),
+            }),
             Self::Held(reason) => Some(Outcome::Held { reason }),
             Self::Lost => None,
         }

@@ -29,19 +29,22 @@ pub(crate) fn of_closed(worker: &Worker, job: &Job, error: &ProviderError) -> St
 }
 
 /// Another try later, or the failure if there is none left or no time for one.
-pub(crate) fn retry(
-    worker: &Worker,
-    job: &Job,
-    kind: ErrorKind,
-    asked: Option<Duration>,
-) -> Stop {
+pub(crate) fn retry(worker: &Worker, job: &Job, kind: ErrorKind, asked: Option<Duration>) -> Stop {
     let policy = worker.settings.retry;
     let counted = kind != ErrorKind::RateLimited;
-    let tries = u32::try_from(job.claim.tries).unwrap_or(0).saturating_add(1);
+    let tries = u32::try_from(job.claim.tries)
+        .unwrap_or(0)
+        .saturating_add(1);
     let after = policy.delay(tries, asked, rand::random());
-    let in_time = job.deadline.is_none_or(|end| tokio::time::Instant::now() + after < end);
+    let in_time = job
+        .deadline
+        .is_none_or(|end| tokio::time::Instant::now() + after < end);
     if in_time && (!counted || policy.allows(tries)) {
-        Stop::Retry { after, counted, code: kind.code() }
+        Stop::Retry {
+            after,
+            counted,
+            code: kind.code(),
+        }
     } else {
         Stop::Failed(failure(kind))
     }

@@ -16,12 +16,17 @@ pub(super) fn content(
     product: &Product,
     customizations: &Customizations,
 ) -> Option<Content> {
-    let Some(ZoneValue::Text(value)) = customizations.get(&zone.id) else { return None };
+    let Some(ZoneValue::Text(value)) = customizations.get(&zone.id) else {
+        return None;
+    };
     if value.text.trim().is_empty() {
         return None;
     }
     // Intake fills a zone's default into the value, so a value that is the default is nobody's choice.
-    let own_font = value.font.as_deref().filter(|font| zone.default_font.as_deref() != Some(font));
+    let own_font = value
+        .font
+        .as_deref()
+        .filter(|font| zone.default_font.as_deref() != Some(font));
     let font = own_font
         .or_else(|| font_for(zone, product, customizations))
         .or(zone.default_font.as_deref());
@@ -36,7 +41,10 @@ pub(super) fn content(
     Some(Content::Text(TextLayer {
         text: value.text.clone(),
         font: font.unwrap_or_default().to_owned(),
-        color: value.color.or_else(default_color).map_or(imaging::Color::BLACK, rgb),
+        color: value
+            .color
+            .or_else(default_color)
+            .map_or(imaging::Color::BLACK, rgb),
         min_size_px: smallest.clamp(1.0, max_size_px),
         max_size_px,
         align: Align::Center,
@@ -45,7 +53,9 @@ pub(super) fn content(
 
 /// The wanted size within the zone's bounds; without a wish, as large as the zone is high.
 fn bounded(zone: &Zone, size: Option<i32>) -> f32 {
-    let Some(size) = size else { return (zone.area.height as f32).max(1.0) };
+    let Some(size) = size else {
+        return (zone.area.height as f32).max(1.0);
+    };
     let size = zone.max_size.map_or(size, |most| size.min(most));
     let size = zone.min_size.map_or(size, |least| size.max(least));
     size.max(1) as f32
@@ -82,13 +92,16 @@ fn size_for(zone: &Zone, product: &Product, customizations: &Customizations) -> 
 /// Where the text stands: its zone, moved so that the texts of a POSITION zone together have their
 /// centre at the chosen point, and kept inside the product.
 pub(super) fn area(zone: &Zone, product: &Product, customizations: &Customizations) -> Area {
-    let moved = governing(zone, product, ZoneType::Position).find_map(|setting| {
-        match customizations.get(&setting.id)? {
-            ZoneValue::Position { x, y } => Some((setting, *x, *y)),
-            _ => None,
-        }
-    });
-    let Some((setting, x, y)) = moved else { return zone.area };
+    let moved =
+        governing(zone, product, ZoneType::Position).find_map(|setting| {
+            match customizations.get(&setting.id)? {
+                ZoneValue::Position { x, y } => Some((setting, *x, *y)),
+                _ => None,
+            }
+        });
+    let Some((setting, x, y)) = moved else {
+        return zone.area;
+    };
     let group = governed(setting, product);
     let (middle_x, middle_y) = middle(&group);
     let Area { width, height, .. } = zone.area;
@@ -119,14 +132,29 @@ fn governing<'a>(
         .zones
         .iter()
         .filter(move |setting| setting.kind == kind)
-        .filter(move |setting| governed(setting, product).iter().any(|text| text.id == zone.id))
+        .filter(move |setting| {
+            governed(setting, product)
+                .iter()
+                .any(|text| text.id == zone.id)
+        })
 }
 
 /// The TEXT zones that a setting zone governs: those it overlaps, else all.
 fn governed<'a>(setting: &Zone, product: &'a Product) -> Vec<&'a Zone> {
-    let texts = || product.zones.iter().filter(|zone| zone.kind == ZoneType::Text);
-    let touched: Vec<&Zone> = texts().filter(|zone| overlap(&zone.area, &setting.area)).collect();
-    if touched.is_empty() { texts().collect() } else { touched }
+    let texts = || {
+        product
+            .zones
+            .iter()
+            .filter(|zone| zone.kind == ZoneType::Text)
+    };
+    let touched: Vec<&Zone> = texts()
+        .filter(|zone| overlap(&zone.area, &setting.area))
+        .collect();
+    if touched.is_empty() {
+        texts().collect()
+    } else {
+        touched
+    }
 }
 
 /// Whether two rectangles overlap before rotation.

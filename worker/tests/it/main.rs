@@ -13,6 +13,11 @@
     reason = "tests"
 )]
 
+mod crash;
+mod drain;
+mod endings;
+mod fleet;
 mod one_job;
+mod process;
 mod studio;
 mod world;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use imaging::{DecodeLimits, decode};
 use providers::{Synthetic, SyntheticConfig};
 use serde_json::Value;
-use store::intake::RequestOption;
 
 use crate::world::{SIDE, World};
 
 pub fn synthetic() -> Arc<Synthetic> {
-    let config = SyntheticConfig { synthetic_latency_ms: 0, ..SyntheticConfig::default() };
+    let config = SyntheticConfig {
+        synthetic_latency_ms: 0,
+        ..SyntheticConfig::default()
+    };
     Arc::new(Synthetic::start(&config).unwrap())
 }
 
@@ -25,12 +27,17 @@ async fn one_job_leaves_two_pictures_one_usage_record_one_event_and_one_paid_att
 
     assert_eq!(provider.calls_total(), 1);
     assert_eq!(world.attempts(id).await, [("settled".to_owned(), 40_000)]);
-    let usage = world.text(r#"SELECT string_agg(id, ',') FROM "UsageRecord""#, &[]).await;
+    let usage = world
+        .text(r#"SELECT string_agg(id, ',') FROM "UsageRecord""#, &[])
+        .await;
     assert_eq!(usage.unwrap(), format!("generation:{}", id.as_text()));
-    let events = r#"SELECT count(*) FROM atelier.outbox WHERE kind = 'GENERATION_COMPLETED'"#;
+    let events = r#"SELECT count(*) FROM atelier.outbox WHERE kind = 'generation.completed'"#;
     assert_eq!(world.number(events, &[]).await, 1);
     let quota = world.text("SELECT quota FROM atelier.job", &[]).await;
-    assert_eq!((quota.as_deref(), world.quota_used().await), (Some("committed"), 1));
+    assert_eq!(
+        (quota.as_deref(), world.quota_used().await),
+        (Some("committed"), 1)
+    );
     let row = world
         .sql
         .query_one(
@@ -50,7 +57,15 @@ async fn one_job_leaves_two_pictures_one_usage_record_one_event_and_one_paid_att
     let report: Value = row.get(6);
     assert_eq!(report["provider"], "synthetic");
     assert_eq!(report["text"][0]["lines"][0], "Zoë");
-    for stage in ["queue", "prompt", "provider", "fetch_inputs", "compose", "encode", "store"] {
+    for stage in [
+        "queue",
+        "prompt",
+        "provider",
+        "fetch_inputs",
+        "compose",
+        "encode",
+        "store",
+    ] {
         assert!(report["stages_ms"][stage].is_u64(), "{stage}: {report}");
     }
     assert_eq!(report["session"], worker.session.to_string());
@@ -58,10 +73,22 @@ async fn one_job_leaves_two_pictures_one_usage_record_one_event_and_one_paid_att
         let key = format!("out/{}/{key}", id.as_text());
         let bytes = world.objects.get(&key).await.unwrap().unwrap();
         let picture = decode(&bytes, &DecodeLimits::default()).unwrap();
-        assert_eq!((picture.width(), picture.height()), (SIDE, SIDE), "{variant}");
+        assert_eq!(
+            (picture.width(), picture.height()),
+            (SIDE, SIDE),
+            "{variant}"
+        );
     }
-    assert_eq!(world.number("SELECT count(*) FROM atelier.asset", &[]).await, 2);
-    assert_eq!(worker.metric(r#"atelier_worker_jobs_total{outcome="done"}"#), 1.0);
+    assert_eq!(
+        world
+            .number("SELECT count(*) FROM atelier.asset", &[])
+            .await,
+        2
+    );
+    assert_eq!(
+        worker.metric(r#"atelier_worker_jobs_total{outcome="done"}"#),
+        1.0
+    );
     worker.stop().await;
     let entries: u64 = world.queue.lengths().await.unwrap().values().sum();
     assert_eq!(entries, 0, "every entry is settled");

@@ -1,7 +1,8 @@
 //! A provider whose every answer a test decides, and which counts what it is asked.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,7 +36,9 @@ pub struct Studio {
     manner: Manner,
     doors: watch::Sender<bool>,
     reconciled: Reconciled,
+    failures: Mutex<VecDeque<fn() -> ProviderError>>,
     pub submits: AtomicU64,
+    pub answers: AtomicU64,
     pub polls: AtomicU64,
     pub cancels: AtomicU64,
     pub reconciles: AtomicU64,
@@ -48,7 +51,9 @@ impl Studio {
             manner,
             doors: watch::Sender::new(false),
             reconciled,
+            failures: Mutex::default(),
             submits: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
             polls: AtomicU64::new(0),
             cancels: AtomicU64::new(0),
             reconciles: AtomicU64::new(0),
@@ -62,6 +67,11 @@ impl Studio {
         studio
     }
 
+    /// The next submits fail like this, one by one.
+    pub fn fail_with(&self, failures: impl IntoIterator<Item = fn() -> ProviderError>) {
+        self.failures.lock().unwrap().extend(failures);
+    }
+
     pub fn open(&self) {
         self.doors.send_replace(true);
     }
@@ -71,9 +81,11 @@ impl Studio {
     }
 
     pub async fn until_submitted(&self, count: u64) {
-        wait::until("the studio has the call", PATIENCE, async || self.submitted() >= count)
-            .await
-            .unwrap();
+        wait::until("the studio has the call", PATIENCE, async || {
+            self.submitted() >= count
+        })
+        .await
+        .unwrap();
     }
 
     fn finished(&self) -> Finished {
@@ -116,11 +128,18 @@ impl Provider for Studio {
 
     async fn submit(&self, _order: Prepared, _until: Instant) -> Result<Submitted, ProviderError> {
         self.submits.fetch_add(1, Ordering::SeqCst);
+        let failure = self.failures.lock().unwrap().pop_front();
+        if let Some(failure) = failure {
+            return Err(failure());
+        }
         if self.manner == Manner::ByReference {
-            return Ok(Submitted::Accepted { provider_ref: "order-1".to_owned() });
+            return Ok(Submitted::Accepted {
+                provider_ref: "order-1".to_owned(),
+            });
         }
         let mut doors = self.doors.subscribe();
         doors.wait_for(|open| *open).await.unwrap();
+        self.answers.fetch_add(1, Ordering::SeqCst);
         Ok(Submitted::Finished(self.finished()))
     }
 
@@ -129,12 +148,18 @@ impl Provider for Studio {
         if *self.doors.borrow() {
             return Ok(Polled::Finished(self.finished()));
         }
-        Ok(Polled::Working { ask_again_after: Duration::from_millis(20) })
+        Ok(Polled::Working {
+            ask_again_after: Duration::from_millis(20),
+        })
     }
 
     async fn cancel(&self, _reference: &str, _until: Instant) -> Result<Canceled, ProviderError> {
         self.cancels.fetch_add(1, Ordering::SeqCst);
-        Ok(if *self.doors.borrow() { Canceled::TooLate } else { Canceled::Stopped })
+        Ok(if *self.doors.borrow() {
+            Canceled::TooLate
+        } else {
+            Canceled::Stopped
+        })
     }
 
     async fn reconcile(

@@ -34,8 +34,8 @@ pub struct World {
     pub sql: tokio_postgres::Client,
     pub args: WorkerArgs,
     brand: BrandId,
-    _folder: tempfile::TempDir,
-    _database: TestDatabase,
+    folder: tempfile::TempDir,
+    database: TestDatabase,
 }
 
 /// A worker in this process.
@@ -78,8 +78,8 @@ impl World {
             sql: connect(database.url()).await,
             args,
             brand: "brand_1".into(),
-            _folder: folder,
-            _database: database,
+            folder,
+            database,
         };
         world.set_up().await;
         world
@@ -93,7 +93,9 @@ impl World {
             plan: Plan::Enterprise,
             max_monthly_generations: 10_000,
         };
-        brands::ensure(&self.db, self.clock.now(), &brand).await.unwrap();
+        brands::ensure(&self.db, self.clock.now(), &brand)
+            .await
+            .unwrap();
         let pixels = [90, 120, 150].repeat((SIDE * SIDE) as usize);
         let base = Picture::from_rgb(SIDE, SIDE, &pixels).unwrap();
         let key = base_image_key("0123", "png");
@@ -107,7 +109,9 @@ impl World {
         let spec: ProductSpec = serde_json::from_value(spec).unwrap();
         let now = self.clock.now();
         let key = key.unwrap_or_default();
-        store::catalog::apply(&self.db, now, &self.brand, &spec, key, "").await.unwrap();
+        store::catalog::apply(&self.db, now, &self.brand, &spec, key, "")
+            .await
+            .unwrap();
         self.execute(
             r#"UPDATE "Product" SET "baseImage" = NULLIF("baseImage", ''), "baseImageUrl" = NULL"#,
             &[],
@@ -161,7 +165,11 @@ impl World {
 
     /// What the dispatcher does with rows that are due.
     pub async fn dispatch(&self, ids: &[GenerationId]) {
-        let entry = |id: &GenerationId| Dispatch { lane: Lane::Enterprise, id: *id, trace: None };
+        let entry = |id: &GenerationId| Dispatch {
+            lane: Lane::Enterprise,
+            id: *id,
+            trace: None,
+        };
         let entries: Vec<Dispatch> = ids.iter().map(entry).collect();
         self.queue.add(&entries).await.unwrap();
     }
@@ -177,16 +185,31 @@ impl World {
         providers: impl IntoIterator<Item = Arc<dyn Provider>>,
     ) -> Running {
         let listen = "127.0.0.1:0".parse().unwrap();
-        let context = Context::start(worker::ROLE, listen, ShutdownHandle::new()).await.unwrap();
+        let context = Context::start(worker::ROLE, listen, ShutdownHandle::new())
+            .await
+            .unwrap();
         let context = context.with_clock(Arc::new(self.clock.clone()));
         let before: Vec<Uuid> = self.sessions().await;
-        worker::start_with(context.clone(), args, Providers::of(providers)).await.unwrap();
-        let new = self.sessions().await.into_iter().find(|id| !before.contains(id));
-        Running { context, session: SessionId(new.unwrap()) }
+        worker::start_with(context.clone(), args, Providers::of(providers))
+            .await
+            .unwrap();
+        let new = self
+            .sessions()
+            .await
+            .into_iter()
+            .find(|id| !before.contains(id));
+        Running {
+            context,
+            session: SessionId(new.unwrap()),
+        }
     }
 
     async fn sessions(&self) -> Vec<Uuid> {
-        let rows = self.sql.query("SELECT id FROM atelier.worker_session", &[]).await.unwrap();
+        let rows = self
+            .sql
+            .query("SELECT id FROM atelier.worker_session", &[])
+            .await
+            .unwrap();
         rows.iter().map(|row| row.get(0)).collect()
     }
 
@@ -205,34 +228,60 @@ impl World {
     }
 
     pub async fn state(&self, id: GenerationId) -> String {
-        self.text("SELECT state FROM atelier.job WHERE id = $1", &[&id.0]).await.unwrap()
+        self.text("SELECT state FROM atelier.job WHERE id = $1", &[&id.0])
+            .await
+            .unwrap()
     }
 
     pub async fn until_state(&self, id: GenerationId, state: &str) {
         let what = format!("{id} is {state}");
         let reached = wait::until(&what, PATIENCE, async || self.state(id).await == state).await;
         if reached.is_err() {
-            panic!("{what}: it is {} ({:?})", self.state(id).await, self.reason(id).await);
+            panic!(
+                "{what}: it is {} ({:?})",
+                self.state(id).await,
+                self.reason(id).await
+            );
         }
     }
 
     /// Waits until no job is waiting or running.
     pub async fn until_ended(&self) {
         wait::until("every job has ended", PATIENCE, async || {
-            let open = "SELECT count(*) FROM atelier.job WHERE ended_at IS NULL";
-            self.number(open, &[]).await == 0
+            self.open_jobs().await == 0
         })
         .await
         .unwrap();
     }
 
     pub async fn reason(&self, id: GenerationId) -> Option<String> {
-        self.text("SELECT reason FROM atelier.job WHERE id = $1", &[&id.0]).await
+        self.text("SELECT reason FROM atelier.job WHERE id = $1", &[&id.0])
+            .await
+    }
+
+    /// Jobs that have not ended.
+    pub async fn open_jobs(&self) -> i64 {
+        self.number(
+            "SELECT count(*) FROM atelier.job WHERE ended_at IS NULL",
+            &[],
+        )
+        .await
+    }
+
+    /// The database's address, past any proxy.
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// The folder of pictures.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Units of quota taken and not returned.
     pub async fn quota_used(&self) -> i64 {
-        self.number(r#"SELECT "monthlyGenerations"::bigint FROM "Brand""#, &[]).await
+        self.number(r#"SELECT "monthlyGenerations"::bigint FROM "Brand""#, &[])
+            .await
     }
 
     /// (state, cost) of a job's attempts, the oldest first.
@@ -245,22 +294,30 @@ impl World {
 
     /// What the store's customisations of a request look like, by way of the intake's own parser.
     pub async fn customizations(&self, value: Value) -> Value {
-        let entries = store::products::load(&self.db, &["prod_1".into()]).await.unwrap();
-        Customizations::parse(&entries[0].product, &value).unwrap().to_json()
+        let entries = store::products::load(&self.db, &["prod_1".into()])
+            .await
+            .unwrap();
+        Customizations::parse(&entries[0].product, &value)
+            .unwrap()
+            .to_json()
     }
 }
 
 impl Running {
     /// Drains and waits for the end.
     pub async fn stop(self) {
-        self.context.shutdown().drain(ShutdownReason::Requested("test"));
+        self.context
+            .shutdown()
+            .drain(ShutdownReason::Requested("test"));
         self.context.tasks().join_all().await.unwrap();
     }
 
     /// The value of a metric, labels as in the exposition; 0 when it was never touched.
     pub fn metric(&self, line: &str) -> f64 {
         let text = self.context.metrics().render().unwrap();
-        let found = text.lines().find_map(|known| known.strip_prefix(line)?.strip_prefix(' '));
+        let found = text
+            .lines()
+            .find_map(|known| known.strip_prefix(line)?.strip_prefix(' '));
         found.map_or(0.0, |value| value.parse().unwrap())
     }
 }
@@ -280,7 +337,9 @@ fn queue_of(args: &QueueArgs) -> Queue {
 }
 
 async fn connect(url: &str) -> tokio_postgres::Client {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .unwrap();
     tokio::spawn(connection);
     client
 }

@@ -1,0 +1,118 @@
+//! The real program: settings, signals, exit codes.
+
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use secrecy::ExposeSecret;
+use testkit::wait;
+
+use crate::world::{PATIENCE, World};
+
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Program {
+    fn signal(&self, name: &str) {
+        let pid = self.0.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    async fn exit(&mut self) -> ExitStatus {
+        wait::until_some("the program has ended", PATIENCE, async || {
+            self.0.try_wait().unwrap()
+        })
+        .await
+        .unwrap()
+    }
+}
+
+fn command(world: &World) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    let args = &world.args;
+    command
+        .env_clear()
+        .env(
+            "ATELIER_DATABASE_URL",
+            args.database.database_url.expose_secret(),
+        )
+        .env("ATELIER_REDIS_URL", args.queue.redis_url.expose_secret())
+        .env("ATELIER_REDIS_KEY_PREFIX", &args.queue.redis_key_prefix)
+        .env("ATELIER_OBJECT_STORE", &args.objects.object_store)
+        .env("ATELIER_ADMIN_LISTEN", "127.0.0.1:0")
+        .env("ATELIER_LOG", "warn")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+async fn started(world: &World, ready: &Path) -> Program {
+    let program = command(world)
+        .env("ATELIER_READY_FILE", ready)
+        .spawn()
+        .unwrap();
+    let program = Program(program);
+    wait::until("the program is ready", PATIENCE, async || ready.exists())
+        .await
+        .unwrap();
+    program
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_works_until_sigterm_and_then_exits_with_zero() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = started(&world, &folder.path().join("ready.json")).await;
+    // The program has the machine's clock, so the job must be due by it.
+    world.clock.set(chrono::Utc::now());
+    let id = world.submit(&world.request("synthetic")).await;
+    world.until_state(id, "done").await;
+    program.signal("TERM");
+    assert_eq!(program.exit().await.code(), Some(0));
+    let open = "SELECT count(*) FROM atelier.worker_session WHERE ended_at IS NULL";
+    assert_eq!(world.number(open, &[]).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_whose_session_was_declared_dead_exits_with_a_failure() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = started(&world, &folder.path().join("ready.json")).await;
+    world
+        .execute("UPDATE atelier.worker_session SET ended_at = now()", &[])
+        .await;
+    assert_eq!(program.exit().await.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_that_are_wrong_end_the_program_with_their_name() {
+    let world = World::new().await;
+    for (name, value, said) in [
+        ("ATELIER_WORKER_SLOTS", "0", "--slots"),
+        ("ATELIER_WORKER_SLOT", "4", "ATELIER_WORKER_SLOT"),
+        ("ATELIER_RETRY_BASE_MS", "400000", "--retry-base-ms"),
+        ("ATELIER_OBJECT_STORE", "ftp://pictures", "--object-store"),
+    ] {
+        let mut command = command(&world);
+        let output = command
+            .env(name, value)
+            .env("ATELIER_LOG", "error")
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            !output.status.success() && error.contains(said),
+            "{name}: {error}"
+        );
+    }
+}
