@@ -147,6 +147,10 @@ impl LaneTurn {
     }
 
     fn pick<'a>(&mut self, page: &'a Page, room: usize) -> Vec<&'a Head> {
+        if page.crowded {
+            // The window's own order is whose turn it is.
+            self.fair = DeficitRoundRobin::default();
+        }
         let backlogs = page.brands.iter().map(|(brand, jobs)| {
             let weight = |job: &Head| match page.crowded {
                 // A brand that leaves the window loses its credit and could never save up for a
