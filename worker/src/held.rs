@@ -1,4 +1,4 @@
-//! The jobs in hand: which they are, which of them were sent, and telling one to stop.
+//! The jobs in hand: which they are, and telling one to stop.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,10 +17,9 @@ pub(crate) struct Held {
 struct Entry {
     fence: Fence,
     cancel: CancellationToken,
-    sent: bool,
 }
 
-/// One job in hand; dropped when its settlement was answered.
+/// One job in hand, shared by all that work on it; gone when nobody does any more.
 #[derive(Debug)]
 pub(crate) struct Hold {
     held: Held,
@@ -36,7 +35,6 @@ impl Held {
         let entry = Entry {
             fence: lease.fence,
             cancel: cancel.clone(),
-            sent: false,
         };
         self.lock().insert(lease.job, entry);
         Hold {
@@ -51,15 +49,6 @@ impl Held {
         self.lock().keys().copied().collect()
     }
 
-    /// What a provider may know of: these must not be handed back as if nothing had happened.
-    pub(crate) fn sent(&self) -> Vec<GenerationId> {
-        self.lock()
-            .iter()
-            .filter(|(_, entry)| entry.sent)
-            .map(|(id, _)| *id)
-            .collect()
-    }
-
     /// Tells a job to stop, if it is ours.
     pub(crate) fn cancel(&self, id: GenerationId) {
         if let Some(entry) = self.lock().get(&id) {
@@ -70,18 +59,6 @@ impl Held {
     /// The map stays whole at every instant, so a panic elsewhere does not make it unusable.
     fn lock(&self) -> MutexGuard<'_, HashMap<GenerationId, Entry>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Hold {
-    /// From now on a provider may know of the job. Said before the ledger's entry, so that a
-    /// hand-back at the same moment errs to the safe side.
-    pub(crate) fn mark_sent(&self) {
-        if let Some(entry) = self.held.lock().get_mut(&self.lease.job)
-            && entry.fence == self.lease.fence
-        {
-            entry.sent = true;
-        }
     }
 }
 
@@ -117,12 +94,8 @@ mod tests {
         let held = Held::default();
         let old = held.take(lease(1));
         let new = held.take(lease(2));
-        old.mark_sent();
         drop(old);
         assert_eq!(held.ids(), [lease(2).job]);
-        assert_eq!(held.sent(), []);
-        new.mark_sent();
-        assert_eq!(held.sent(), [lease(2).job]);
         drop(new);
         assert_eq!(held.ids(), []);
     }

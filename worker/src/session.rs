@@ -14,7 +14,7 @@ use std::sync::Arc;
 use store::claims::hand_back_strays;
 use store::sessions::{self, SESSION_RENEWAL, SESSION_TTL, SessionLease};
 use store::{Database, DatabaseArgs, StoreError, StoreMetrics};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::held::Held;
 
@@ -26,8 +26,12 @@ const MARGIN: Duration = Duration::from_secs(2);
 const RENEWAL_LIMIT: Duration = Duration::from_secs(3);
 /// The pause after a renewal that failed.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// What a hard stop leaves for the last writes: the process waits one second for its threads.
-const LAST_WRITES: Duration = Duration::from_millis(800);
+/// What a hard stop leaves for tasks to be dropped and for the last writes: together less than the one
+/// second that the process waits for its threads.
+const LAST_TASKS: Duration = Duration::from_millis(300);
+const LAST_WRITES: Duration = Duration::from_millis(600);
+/// How often a hard stop looks whether the tasks are gone.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The process must not act any more.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +89,12 @@ impl LeaseKeeper {
                 () = sleep_until(next) => {}
             }
             let asked_at = Instant::now();
-            match timeout(RENEWAL_LIMIT, lease.renew()).await {
+            let fence_at = alive_at + SESSION_TTL.saturating_sub(MARGIN);
+            if asked_at >= fence_at {
+                return Err(LeaseLost::NotRenewed(alive_at.elapsed()));
+            }
+            let limit = fence_at.min(asked_at + RENEWAL_LIMIT);
+            match timeout_at(limit, lease.renew()).await {
                 Ok(Ok(true)) => {
                     alive_at = asked_at;
                     next = asked_at + SESSION_RENEWAL;
@@ -97,12 +106,8 @@ impl LeaseKeeper {
                         .and_then(Result::err)
                         .map(|error| error.to_string());
                     tracing::warn!(error, "the lease could not be renewed");
-                    next = Instant::now() + AGAIN_AFTER;
+                    next = fence_at.min(Instant::now() + AGAIN_AFTER);
                 }
-            }
-            let silence = alive_at.elapsed();
-            if silence >= SESSION_TTL.saturating_sub(MARGIN) {
-                return Err(LeaseLost::NotRenewed(silence));
             }
         }
     }
@@ -114,20 +119,32 @@ impl LeaseKeeper {
         Ok(())
     }
 
-    /// A hard stop: what was not sent goes back to the backlog, and the rest is recovered at once,
-    /// because the session that holds it has ended. Whatever still runs here is cut off by its fence.
+    /// A hard stop: every job goes back to the backlog as soon as no task of ours works on it any more.
+    /// What was sent is in the ledger, where its next owner reads it. Jobs whose task does not end in
+    /// time keep their session, until it expires.
     async fn let_go(&self) -> Result<(), LeaseLost> {
-        let sent = self.held.sent();
+        let gone = async {
+            while !self.held.ids().is_empty() {
+                sleep(LOOK).await;
+            }
+        };
+        let alive = match timeout(LAST_TASKS, gone).await {
+            Ok(()) => Vec::new(),
+            Err(_) => self.held.ids(),
+        };
         self.last_write(async |db| {
             let now = self.clock.now();
             let any_time = now + chrono::TimeDelta::days(1);
-            let back = hand_back_strays(&db, now, self.session, &sent, any_time).await?;
+            let back = hand_back_strays(&db, now, self.session, &alive, any_time).await?;
             tracing::info!(
                 handed_back = back.len(),
-                sent = sent.len(),
-                "let go of every job"
+                kept = alive.len(),
+                "let go of the jobs"
             );
-            sessions::end(&db, now, self.session).await
+            if alive.is_empty() {
+                sessions::end(&db, now, self.session).await?;
+            }
+            Ok(())
         })
         .await;
         Ok(())

@@ -60,7 +60,6 @@ async fn resume(
     job: &Job,
     open: &ledger::OpenAttempt,
 ) -> Result<Option<Paid>, Stop> {
-    job.hold.mark_sent();
     tracing::info!(attempt = %open.id, state = ?open.state, "going on with an open attempt");
     if open.state == OpenState::Fetched {
         return fetched_before(worker, open).await.map(Some);
@@ -134,7 +133,6 @@ async fn fresh(worker: &Worker, job: &Job, order: &Order) -> Result<Paid, Stop> 
         tracing::warn!(error = error_chain(&error), "the request cannot be made");
         verdict::of_closed(worker, job, &error)
     })?;
-    job.hold.mark_sent();
     let opened_at = worker.clock.now();
     let intent = NewAttempt {
         id: attempt,

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 use providers::Reconciled;
 use serde_json::json;
 use service::ShutdownReason;
-use store::recovery::recover_dead_sessions;
 use testkit::wait;
 use tokio::net::TcpListener;
 
-use domain::{Clock, GenerationId};
+use domain::GenerationId;
 
 use crate::studio::{Manner, Studio};
 use crate::world::{PATIENCE, Running, World};
@@ -94,7 +93,7 @@ async fn an_idle_worker_stops_long_before_its_blocking_read_would_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hard_stop_hands_back_what_was_not_sent_and_leaves_the_rest_to_recovery_at_once() {
+async fn a_hard_stop_hands_back_every_job_and_what_was_sent_is_reconciled_by_the_next_owner() {
     let world = World::new().await;
     let studio = Studio::closed(Manner::AtOnce, Reconciled::NotAccepted);
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -108,15 +107,15 @@ async fn a_hard_stop_hands_back_what_was_not_sent_and_leaves_the_rest_to_recover
         "work was cut off"
     );
     assert_eq!(world.state(unsent).await, "waiting");
-    assert_eq!(world.state(sent).await, "running");
+    assert_eq!(world.state(sent).await, "waiting");
+    assert_eq!(world.attempts(sent).await, [("submitting".to_owned(), 0)]);
+    let crashes = "SELECT sum(crashes)::bigint FROM atelier.job";
+    assert_eq!(world.number(crashes, &[]).await, 0);
     assert!(session_ended(&world, &first).await);
-    let recovered = recover_dead_sessions(&world.db, world.clock.now())
-        .await
-        .unwrap();
-    assert_eq!(recovered.waiting, [sent]);
     let heir_studio = Studio::opened(Manner::AtOnce, Reconciled::NotAccepted);
     let heir = worker(&world, &heir_studio).await;
     world.dispatch(&[sent]).await;
     world.until_state(sent, "done").await;
+    assert_eq!(world.attempts(sent).await.len(), 2);
     heir.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::{Clock, GenerationId};
 use providers::Reconciled;
@@ -156,4 +156,24 @@ async fn an_object_store_that_is_away_after_the_answer_delays_the_job_and_pays_o
     world.until_state(id, "done").await;
     assert_eq!(studio.submitted(), 1);
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_cannot_renew_its_lease_stops_before_it_may_be_declared_dead() {
+    let world = World::new().await;
+    let url = url::Url::parse(world.database_url()).unwrap();
+    let upstream = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let proxy = ChaosProxy::start(upstream).await.unwrap();
+    let mut args = world.args.clone();
+    args.database.database_url = proxy.url(world.database_url()).unwrap().into();
+    let started = Instant::now();
+    let worker = world.worker_with(args, [synthetic() as _]).await;
+    proxy.set(Mode::Freeze);
+    worker.context.shutdown().hard().cancelled().await;
+    assert!(
+        started.elapsed() < store::sessions::SESSION_TTL,
+        "{:?}",
+        started.elapsed()
+    );
+    assert!(worker.context.shutdown().failure().is_some());
 }
