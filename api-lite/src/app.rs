@@ -1,0 +1,54 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::Clock;
+use store::{Database, Objects};
+use tokio::sync::Semaphore;
+
+use crate::auth::{Dashboard, KeyRing};
+use crate::catalog::Catalog;
+use crate::config::LimitArgs;
+use crate::entropy::Entropy;
+use crate::estimate::Estimates;
+use crate::intake::Intake;
+use crate::metrics::ApiMetrics;
+use service::CancellationToken;
+
+/// The parts of one server. Cloning is cheap and gives the same server.
+#[derive(Clone)]
+pub(crate) struct App(pub(crate) Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) database: Database,
+    pub(crate) objects: Objects,
+    pub(crate) queue: queue::Queue,
+    pub(crate) keys: KeyRing,
+    pub(crate) dashboard: Dashboard,
+    pub(crate) catalog: Catalog,
+    pub(crate) intake: Intake,
+    pub(crate) estimates: Estimates,
+    pub(crate) metrics: ApiMetrics,
+    pub(crate) limits: LimitArgs,
+    pub(crate) waiters: Semaphore,
+    /// Cancelled when the process drains: whoever waits for a generation is answered at once.
+    pub(crate) draining: CancellationToken,
+    /// Base of every address that is handed out, without a trailing slash.
+    pub(crate) public_url: String,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Parts {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,108 @@
+//! From a validated request to a durable generation.
+//!
+//! 1. [`prepare`] looks up what the request names and collects its last faults.
+//! 2. [`Intake::submit`] joins the request to a batch: one transaction for all that queued meanwhile.
+//!    The batch is committed even if every client of it goes away.
+//! 3. After the commit, and never before, the accepted jobs go to their streams in a batch of their
+//!    own. Redis may be slow or away: the answer does not wait for it.
+
+mod prepare;
+mod streams;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::Clock;
+use service::{BatchConfig, BatchError, BatchMetrics, Batcher, BoxError, Tasks};
+use store::intake::{Accepted, Decision, NewGeneration, Refusal};
+use store::{Database, StoreError};
+
+use crate::problem::{Code, Problem};
+
+pub(crate) use prepare::{Asker, prepare};
+pub(crate) use streams::{Streams, StreamsParts};
+
+/// A request's fate, and when it was decided.
+type Outcome = (Result<Decision, StoreError>, DateTime<Utc>);
+
+/// The door to the batches. Cloning is cheap.
+#[derive(Clone)]
+pub(crate) struct Intake {
+    batcher: Batcher<NewGeneration, Outcome>,
+}
+
+struct Shared {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    streams: Streams,
+}
+
+impl Intake {
+    /// Starts the batch slots.
+    ///
+    /// # Errors
+    /// When a bound of the batches cannot be used.
+    pub(crate) fn start(
+        config: BatchConfig,
+        metrics: BatchMetrics,
+        tasks: &Tasks,
+        database: Database,
+        clock: Arc<dyn Clock>,
+        streams: Streams,
+    ) -> Result<Self, BoxError> {
+        let shared = Arc::new(Shared {
+            database,
+            clock,
+            streams,
+        });
+        let handler = move |batch| Box::pin(accept(shared.clone(), batch));
+        let batcher = Batcher::spawn("intake", config, Some(metrics), tasks, handler)?;
+        Ok(Self { batcher })
+    }
+
+    /// Has a request accepted or refused. Returns how it was accepted and when. Dropping the future
+    /// gives up the answer, not the request.
+    pub(crate) async fn submit(
+        &self,
+        request: NewGeneration,
+    ) -> Result<(Accepted, DateTime<Utc>), Problem> {
+        let outcome = self.batcher.try_submit(request).await;
+        let (decision, at) = outcome.map_err(|error| match error {
+            BatchError::Full => Problem::from(Code::Overloaded),
+            BatchError::Closed => Problem::from(Code::ShuttingDown),
+            BatchError::Failed => Problem::from(Code::Internal),
+        })?;
+        match decision? {
+            Ok(accepted) => Ok((accepted, at)),
+            Err(refusal) => Err(refused(refusal)),
+        }
+    }
+
+    /// Takes no more requests; those that are in are still accepted.
+    pub(crate) fn close(&self) {
+        self.batcher.close();
+    }
+}
+
+/// One batch. Runs to its end whoever still listens.
+async fn accept(shared: Arc<Shared>, mut batch: Vec<NewGeneration>) -> Vec<Outcome> {
+    let now = shared.clock.now();
+    shared.streams.admit(&mut batch, now);
+    let decisions = store::intake::accept(&shared.database, now, &batch).await;
+    shared.streams.dispatch(&batch, &decisions);
+    decisions
+        .into_iter()
+        .map(|decision| (decision, now))
+        .collect()
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Quota { limit, used } => Problem::from(Code::QuotaExceeded)
+            .detail(format!("{used} of {limit} generations are used"))
+            .with("limit", limit)
+            .with("used", used),
+        Refusal::KeyReused => Code::IdempotencyKeyReused.into(),
+        Refusal::BrandClosed(why) => Problem::from(Code::BrandClosed).detail(why),
+    }
+}

@@ -1,0 +1,17 @@
+//! From bytes to values that cannot be wrong.
+//!
+//! Everything a client sends passes through here, and every fault of one request is reported at once.
+//! Nothing here touches the database: what must be looked up is checked by the intake.
+
+mod create;
+mod fields;
+mod headers;
+mod json;
+mod path;
+mod query;
+
+pub(crate) use create::{Draft, parse_v1, parse_widget};
+pub(crate) use headers::{idempotency_key, if_none_match, requested_wait, session_header};
+pub(crate) use json::JsonBody;
+pub(crate) use path::{MediaPath, PublicIdPath};
+pub(crate) use query::Query;

@@ -1,0 +1,72 @@
+//! The endpoints: one file per group.
+
+mod answers;
+mod ar;
+mod cancel;
+mod create;
+mod dashboard;
+mod generations;
+mod media;
+mod products;
+mod widget;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::layer;
+use crate::problem::{Code, Problem};
+
+/// Every route's pattern: the closed set of metric labels. A test compares it with the router.
+pub(crate) const PATHS: &[&str] = &[
+    "/api/v1/generation",
+    "/api/v1/generation/create",
+    "/api/v1/generation/dashboard/create",
+    "/api/v1/generation/{public_id}",
+    "/api/v1/generation/{public_id}/ar",
+    "/api/v1/generation/{public_id}/status",
+    "/media/{public_id}/{variant}",
+    "/openapi.json",
+    "/v1/generations",
+    "/v1/generations/{id}",
+    "/v1/generations/{id}/ar",
+    "/v1/generations/{id}/cancel",
+    "/v1/products",
+    "/v1/products/{id}",
+];
+
+/// The documented routes, and their description.
+pub(crate) fn documented() -> (Router<App>, OpenApi) {
+    OpenApiRouter::new()
+        .routes(routes!(
+            create::create_generation,
+            generations::list_generations
+        ))
+        .routes(routes!(generations::get_generation))
+        .routes(routes!(cancel::cancel_generation))
+        .routes(routes!(ar::get_ar))
+        .routes(routes!(products::list_products))
+        .routes(routes!(products::get_product))
+        .routes(routes!(media::get_media))
+        .routes(routes!(widget::create))
+        .routes(routes!(widget::get_status))
+        .routes(routes!(widget::get_detail))
+        .routes(routes!(widget::get_ar))
+        .routes(routes!(dashboard::create))
+        .routes(routes!(dashboard::list))
+        .split_for_parts()
+}
+
+/// Everything the API's port answers.
+pub(crate) fn router(app: App) -> Router {
+    let (router, _) = documented();
+    router
+        .route("/openapi.json", get(crate::openapi::serve))
+        .fallback(async || Problem::from(Code::UnknownRoute))
+        .layer(from_fn_with_state(app.clone(), layer::observe))
+        .with_state(app)
+}

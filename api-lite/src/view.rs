@@ -1,0 +1,11 @@
+//! What is shown outside: snake_case in `/v1`, the older platform's camelCase in its own routes.
+
+mod ar;
+mod generation;
+mod product;
+mod widget;
+
+pub(crate) use ar::{ArView, SessionConfig, WidgetArView};
+pub(crate) use generation::{GenerationView, Page, describe};
+pub(crate) use product::{ProductView, ProductsView};
+pub(crate) use widget::{Pagination, WidgetCreated, WidgetDetail, WidgetPage, WidgetStatus};
