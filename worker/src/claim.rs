@@ -2,9 +2,8 @@
 //!
 //! One task owns the consumer, asks for at most as many entries as there are free slots, and claims
 //! them in one batch. Entries are settled as soon as the claim has a definite answer, whatever it is:
-//! from then on PostgreSQL holds the lease. After a claim without an answer they are left alone; the
-//! dispatcher's sweep sends them again, and jobs that were claimed all the same are handed back as
-//! strays.
+//! from then on PostgreSQL holds the lease. A claim without an answer is repeated; jobs that it claimed
+//! all the same are not claimed again, and are handed back as strays.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -35,24 +34,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Claims until the process drains, then waits until every job has left. Not to be cancelled.
 pub(crate) async fn run(worker: Arc<Worker>, mut consumer: Consumer, idle: CancellationToken) {
-    let soft = worker.shutdown.soft();
     while let Some(free) = free_slots(&worker).await {
         let entries = consumer.next(free).await;
         if entries.is_empty() {
             continue;
         }
-        if soft.is_cancelled() {
-            give_back(&worker, entries).await;
-            break;
-        }
-        if let Err(error) = claim(&worker, &entries).await {
-            worker.metrics.claim_errors_total.inc();
-            tracing::warn!(error, entries = entries.len(), "a claim has no answer");
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
-                () = soft.cancelled() => {}
-            }
-        }
+        claim_or_give_back(&worker, entries).await;
     }
     give_back(&worker, consumer.take_surplus()).await;
     // Every slot is free again: the last job has left. The semaphore is never closed.
@@ -80,6 +67,24 @@ async fn free_slots(worker: &Worker) -> Option<usize> {
             Some(worker.slots.available_permits())
         }
     }
+}
+
+/// Claims until there is a definite answer. No further entries are read meanwhile: they would only
+/// wait here instead of before a worker whose database answers.
+async fn claim_or_give_back(worker: &Arc<Worker>, entries: Vec<Delivery>) {
+    let soft = worker.shutdown.soft();
+    while !soft.is_cancelled() {
+        let Err(error) = claim(worker, &entries).await else {
+            return;
+        };
+        worker.metrics.claim_errors_total.inc();
+        tracing::warn!(error, entries = entries.len(), "a claim has no answer");
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = soft.cancelled() => {}
+        }
+    }
+    give_back(worker, entries).await;
 }
 
 async fn claim(worker: &Arc<Worker>, entries: &[Delivery]) -> Result<(), String> {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::held::Hold;
 use crate::metrics::WorkerMetrics;
-use crate::stop::Stop;
+use crate::stop::{Stop, Subject};
 use crate::worker::Worker;
 
 /// One job in hand.
@@ -92,6 +92,15 @@ impl Job {
             deadline,
             final_prompt: None,
             stages,
+        }
+    }
+
+    /// What an end without pictures says of it.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject {
+            public_id: self.claim.public_id.clone(),
+            product_id: self.claim.product_id.clone(),
+            final_prompt: self.final_prompt.clone(),
         }
     }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use domain::{BrandId, Customizations, FailureCode};
-use service::TraceContext;
+use service::{TaskFailure, TraceContext};
 use store::Lease;
 use store::claims::Claimed;
 use store::products::CatalogEntry;
@@ -15,9 +15,12 @@ use store::settle::{Outcome, Settled, Settlement};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::job::{Job, Stage};
-use crate::stop::Stop;
+use crate::stop::{HANDED_BACK, Stop};
 use crate::worker::Worker;
 use crate::{inputs, output, prompt, report, spend};
+
+/// The name of the duty that puts waiting jobs before the workers.
+const DISPATCH_DUTY: &str = "dispatch";
 
 /// The span of everything that is logged about a job.
 pub(crate) fn span(claim: &Claimed) -> tracing::Span {
@@ -47,31 +50,36 @@ pub(crate) async fn carry_out(
 ) {
     worker.metrics.slots_used.inc();
     let hold = Arc::clone(&job.hold);
-    let lease = job.claim.lease;
-    let brand_id = job.claim.brand_id.clone();
-    let subject = job.claim.clone();
+    let (lease, brand_id) = (job.claim.lease, job.claim.brand_id.clone());
+    let subject = job.subject();
     let work = work(Arc::clone(&worker), job, product);
-    let (label, outcome) = match worker.tasks.run_to_end("pipeline", work).await {
-        Ok(done) => done,
-        Err(_panicked) => crashed(&worker, subject, Arc::clone(&hold)),
+    let ended = match worker.tasks.run_to_end("pipeline", work).await {
+        Ok(outcome) => Some(outcome),
+        Err(TaskFailure::Panicked) => {
+            let stop = Stop::Failed(FailureCode::Internal);
+            Some((
+                stop.label(),
+                stop.into_outcome(&subject, worker.clock.now()),
+            ))
+        }
+        // A hard stop: the lease thread hands the job back once nothing here holds it.
+        Err(TaskFailure::CutOff) => None,
     };
-    if let Some(outcome) = outcome {
-        settle(&worker, lease, brand_id, label, outcome).await;
-    } else {
-        count(&worker, label);
+    match ended {
+        Some((label, Some(outcome))) => settle(&worker, lease, brand_id, label, outcome).await,
+        Some((label, None)) => count(&worker, label),
+        None => {}
     }
     drop(hold);
     drop(slot);
     worker.metrics.slots_used.dec();
 }
 
-type Ended = (&'static str, Option<Outcome>);
-
 async fn work(
     worker: Arc<Worker>,
     mut job: Job,
     product: Result<Arc<CatalogEntry>, Stop>,
-) -> Ended {
+) -> (&'static str, Option<Outcome>) {
     let made = match product {
         Ok(entry) => make(&worker, &mut job, &entry).await,
         Err(stop) => Err(stop),
@@ -80,16 +88,12 @@ async fn work(
         Ok(outcome) => ("done", Some(outcome)),
         Err(stop) => {
             tracing::info!(stop = ?stop, "the job ends without pictures");
-            (stop.label(), stop.into_outcome(&worker, &job))
+            (
+                stop.label(),
+                stop.into_outcome(&job.subject(), worker.clock.now()),
+            )
         }
     }
-}
-
-/// What a job comes to whose work panicked.
-fn crashed(worker: &Worker, claim: Claimed, hold: Arc<crate::held::Hold>) -> Ended {
-    let job = Job::new(claim, hold, worker.clock.now());
-    let stop = Stop::Failed(FailureCode::Internal);
-    (stop.label(), stop.into_outcome(worker, &job))
 }
 
 /// The stages.
@@ -136,7 +140,13 @@ async fn settle(
         outcome,
     };
     match worker.settler.settle(settlement).await {
-        Ok(Settled::Applied) => count(worker, label),
+        Ok(Settled::Applied) => {
+            count(worker, label);
+            if label == HANDED_BACK {
+                // A hint to send it to somebody else now; lost, the dispatcher finds it by itself.
+                let _ = worker.queue.nudge(DISPATCH_DUTY).await;
+            }
+        }
         Ok(Settled::Lost) => {
             tracing::warn!("the job was somebody else's when it was to be settled");
             count(worker, "lost");

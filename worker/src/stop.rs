@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use domain::{Ending, FailureCode};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{Ending, FailureCode, ProductId, PublicId};
 use store::settle::{Ended, Outcome};
 
-use crate::job::Job;
-use crate::worker::Worker;
+/// The metric's label of a job that was given back unsent.
+pub(crate) const HANDED_BACK: &str = "handed_back";
+
+/// What an end without pictures says of its job.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) public_id: PublicId,
+    pub(crate) product_id: ProductId,
+    /// The prompt, if it was built.
+    pub(crate) final_prompt: Option<String>,
+}
 
 /// Why the work on a job ends before it has pictures.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,23 +61,22 @@ impl Stop {
             Self::Canceled => "canceled",
             Self::Expired => "expired",
             Self::Retry { .. } => "retried",
-            Self::HandBack => "handed_back",
+            Self::HandBack => HANDED_BACK,
             Self::Held(_) => "held",
             Self::Lost => "lost",
         }
     }
 
     /// What is settled; nothing for a job that is not ours any more.
-    pub(crate) fn into_outcome(self, worker: &Worker, job: &Job) -> Option<Outcome> {
+    pub(crate) fn into_outcome(self, subject: &Subject, now: DateTime<Utc>) -> Option<Outcome> {
         let ended = |ending| {
             Some(Outcome::Ended(Ended {
                 ending,
-                public_id: job.claim.public_id.clone(),
-                product_id: job.claim.product_id.clone(),
-                final_prompt: job.final_prompt.clone(),
+                public_id: subject.public_id.clone(),
+                product_id: subject.product_id.clone(),
+                final_prompt: subject.final_prompt.clone(),
             }))
         };
-        let now = worker.clock.now();
         match self {
             Self::Failed(code) => ended(Ending::Failed(code)),
             Self::Canceled => ended(Ending::Canceled),
