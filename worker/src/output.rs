@@ -118,12 +118,12 @@ fn draw(
     let (picture, report) = compose(plan, fonts)?;
     let composed = started.elapsed();
     let mut files = vec![file(FULL.to_owned(), &picture, full)?];
-    for width in widths.iter().filter_map(|width| u32::try_from(*width).ok()) {
+    for wanted in widths.iter().filter_map(|width| u32::try_from(*width).ok()) {
         // Never enlarged: there is nothing to be seen that the full picture does not have.
-        let width = width.clamp(1, picture.width());
+        let width = wanted.clamp(1, picture.width());
         let height = f64::from(picture.height()) * f64::from(width) / f64::from(picture.width());
         let smaller = resize(&picture, width, (height.round() as u32).max(1))?;
-        files.push(file(format!("w{width}"), &smaller, full)?);
+        files.push(file(format!("w{wanted}"), &smaller, full)?);
     }
     let small = thumbnail(&picture, THUMBNAIL_SIDE_PX)?;
     files.push(file(THUMBNAIL.to_owned(), &small, Format::JPEG_85)?);

@@ -32,6 +32,10 @@ fn answer_lost() -> ProviderError {
     ProviderError::unknown("studio", ErrorKind::Network, "planned")
 }
 
+fn panicking() -> ProviderError {
+    panic!("planned")
+}
+
 /// A world with one worker and a studio whose doors are open.
 async fn with_studio(manner: Manner, reconciled: Reconciled) -> (World, Running, Arc<Studio>) {
     let world = World::new().await;
@@ -309,5 +313,20 @@ async fn a_provider_nobody_knows_fails_the_job_with_a_code() {
     let id = world.submit(&world.request("nobody")).await;
     world.until_state(id, "failed").await;
     assert_eq!(code(&world).await.as_deref(), Some("provider_unavailable"));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_work_panics_fails_alone() {
+    let (world, worker, studio) = with_studio(Manner::AtOnce, Reconciled::Unknown).await;
+    studio.fail_with([panicking as _]);
+    let first = world.submit(&world.request("studio")).await;
+    world.until_state(first, "failed").await;
+    assert_eq!(code(&world).await.as_deref(), Some("internal"));
+    // It may have been paid: it stays open for the reconciler.
+    assert_eq!(world.attempts(first).await, [attempt("submitting", 0)]);
+    let second = world.submit(&world.request("studio")).await;
+    world.until_state(second, "done").await;
+    assert!(worker.context.shutdown().failure().is_none());
     worker.stop().await;
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use imaging::{DecodeLimits, decode};
 use providers::{Synthetic, SyntheticConfig};
 use serde_json::Value;
+use store::intake::RequestOption;
 
 use crate::world::{SIDE, World};
 
@@ -92,4 +93,25 @@ async fn one_job_leaves_two_pictures_one_usage_record_one_event_and_one_paid_att
     worker.stop().await;
     let entries: u64 = world.queue.lengths().await.unwrap().values().sum();
     assert_eq!(entries, 0, "every entry is settled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn further_widths_are_made_on_request_and_never_enlarged() {
+    let world = World::new().await;
+    let worker = world.worker([synthetic() as _]).await;
+    let mut request = world.request("synthetic");
+    request.option = Some(RequestOption {
+        widths: vec![32, 4_000],
+        ..RequestOption::default()
+    });
+    let id = world.submit(&request).await;
+    world.until_state(id, "done").await;
+    let sql = "SELECT string_agg(variant || ' ' || width_px || 'x' || height_px, ', '
+        ORDER BY variant) FROM atelier.asset";
+    let pictures = world.text(sql, &[]).await.unwrap();
+    assert_eq!(
+        pictures,
+        "full 96x96, thumbnail 96x96, w32 32x32, w4000 96x96"
+    );
+    worker.stop().await;
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use domain::GenerationId;
 use secrecy::ExposeSecret;
+use store::recovery::recover_dead_sessions;
 use testkit::wait;
 
 use crate::world::{PATIENCE, World};
@@ -55,9 +57,10 @@ fn command(world: &World) -> Command {
     command
 }
 
-async fn started(world: &World, ready: &Path) -> Program {
+async fn started(world: &World, ready: &Path, latency_ms: u32) -> Program {
     let program = command(world)
         .env("ATELIER_READY_FILE", ready)
+        .env("ATELIER_SYNTHETIC_LATENCY_MS", latency_ms.to_string())
         .spawn()
         .unwrap();
     let program = Program(program);
@@ -71,7 +74,7 @@ async fn started(world: &World, ready: &Path) -> Program {
 async fn the_program_works_until_sigterm_and_then_exits_with_zero() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let mut program = started(&world, &folder.path().join("ready.json")).await;
+    let mut program = started(&world, &folder.path().join("ready.json"), 0).await;
     // The program has the machine's clock, so the job must be due by it.
     world.clock.set(chrono::Utc::now());
     let id = world.submit(&world.request("synthetic")).await;
@@ -86,11 +89,77 @@ async fn the_program_works_until_sigterm_and_then_exits_with_zero() {
 async fn a_program_whose_session_was_declared_dead_exits_with_a_failure() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let mut program = started(&world, &folder.path().join("ready.json")).await;
+    let mut program = started(&world, &folder.path().join("ready.json"), 0).await;
     world
         .execute("UPDATE atelier.worker_session SET ended_at = now()", &[])
         .await;
     assert_eq!(program.exit().await.code(), Some(1));
+}
+
+/// Ten minutes: a provider that answers long after the test.
+const NEVER_MS: u32 = 600_000;
+
+/// Jobs that the program has sent to its provider.
+async fn sent_jobs(world: &World, count: usize) -> Vec<GenerationId> {
+    // The program has the machine's clock, so the jobs must be due by it.
+    world.clock.set(chrono::Utc::now());
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.push(world.submit(&world.request("synthetic")).await);
+    }
+    let sent = "SELECT count(*) FROM atelier.attempt WHERE state = 'submitting'";
+    wait::until("all jobs are sent", PATIENCE, async || {
+        world.number(sent, &[]).await == count as i64
+    })
+    .await
+    .unwrap();
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_jobs_of_a_killed_program_are_done_once_by_another() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut killed = started(&world, &folder.path().join("1.json"), NEVER_MS).await;
+    let ids = sent_jobs(&world, 8).await;
+    killed.signal("KILL");
+    killed.exit().await;
+    let expire = "UPDATE atelier.worker_session SET expires_at = now() - interval '1 s'";
+    world.execute(expire, &[]).await;
+    let now = chrono::Utc::now();
+    world.clock.set(now);
+    let recovered = recover_dead_sessions(&world.db, now).await.unwrap();
+    assert_eq!(recovered.waiting.len(), 8);
+    let _heir = started(&world, &folder.path().join("2.json"), 0).await;
+    world.dispatch(&ids).await;
+    world.until_ended().await;
+    let done = "SELECT count(*) FROM atelier.job WHERE state = 'done'";
+    let usage = r#"SELECT count(*) FROM "UsageRecord""#;
+    assert_eq!(
+        (
+            world.number(done, &[]).await,
+            world.number(usage, &[]).await
+        ),
+        (8, 8)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_hands_the_jobs_back_and_ends_the_program_at_once() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("ready.json");
+    let mut program = started(&world, &ready, NEVER_MS).await;
+    let ids = sent_jobs(&world, 2).await;
+    // Two different signals: two of the same kind may arrive as one.
+    program.signal("TERM");
+    program.signal("INT");
+    assert_eq!(program.exit().await.code(), Some(1));
+    for id in ids {
+        assert_eq!(world.state(id).await, "waiting");
+    }
+    let crashes = "SELECT sum(crashes)::bigint FROM atelier.job";
+    assert_eq!(world.number(crashes, &[]).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
