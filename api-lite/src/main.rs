@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let config: api_lite::Config = service::parse(api_lite::DEFAULT_ADMIN_LISTEN, &[]);
+    let config: api_lite::Config =
+        service::parse(api_lite::DEFAULT_ADMIN_LISTEN, service::SETTINGS);
     service::run(api_lite::ROLE, &config.common, async |context| {
         Ok(api_lite::start(&context, &config).await?.ready())
     })

@@ -76,3 +76,38 @@ fn the_openapi_document_is_printed() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     assert!(document["paths"]["/v1/generations"]["post"].is_object());
 }
+
+/// The variables a program takes, by its own word.
+fn variables(command: &clap::Command) -> Vec<String> {
+    let own = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_env()?.to_str());
+    own.map(str::to_owned)
+        .chain(command.get_subcommands().flat_map(variables))
+        .collect()
+}
+
+#[test]
+fn the_list_of_all_settings_is_what_the_programs_take() {
+    use clap::CommandFactory;
+    let taken: std::collections::BTreeSet<String> = [
+        api_lite::Config::command(),
+        worker::WorkerArgs::command(),
+        scheduler::SchedulerArgs::command(),
+    ]
+    .iter()
+    .flat_map(variables)
+    .collect();
+    let scripts = [
+        "ATELIER_BUILD_DATABASE_URL",
+        "ATELIER_DEMO_PROFILE",
+        "ATELIER_TEST_DATABASE_URL",
+        "ATELIER_TEST_REDIS_URL",
+    ];
+    let listed: std::collections::BTreeSet<String> = service::SETTINGS
+        .iter()
+        .filter(|name| !scripts.contains(name))
+        .map(|name| (*name).to_owned())
+        .collect();
+    assert_eq!(listed, taken);
+}
