@@ -155,10 +155,10 @@ CREATE TABLE atelier.plan (
     PRIMARY KEY (plan, valid_from)
 );
 INSERT INTO atelier.plan VALUES
-    ('FREE', '2026-01-01', 'EUR', 0, 100, 0, 'block'),
-    ('STARTER', '2026-01-01', 'EUR', 29000000, 20, 750000, 'charge'),
-    ('PROFESSIONAL', '2026-01-01', 'EUR', 99000000, 100, 600000, 'charge'),
-    ('ENTERPRISE', '2026-01-01', 'EUR', 999000000, 99999, 400000, 'charge');
+    ('FREE', '2026-01-01T00:00:00Z', 'EUR', 0, 100, 0, 'block'),
+    ('STARTER', '2026-01-01T00:00:00Z', 'EUR', 29000000, 20, 750000, 'charge'),
+    ('PROFESSIONAL', '2026-01-01T00:00:00Z', 'EUR', 99000000, 100, 600000, 'charge'),
+    ('ENTERPRISE', '2026-01-01T00:00:00Z', 'EUR', 999000000, 99999, 400000, 'charge');
 
 -- A scheduler duty is done by the holder of its row. The term rises with each new holder.
 CREATE TABLE atelier.duty_lease (

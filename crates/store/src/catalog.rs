@@ -22,7 +22,8 @@ pub enum Applied {
 /// Writes one validated product with its zones and its default template, in one transaction.
 ///
 /// `base_image` is the photograph's key in the object store, `base_image_url` its public address.
-/// Zones that the specification no longer has are removed.
+/// Zones that the specification no longer has are removed, and so is the default template when it no
+/// longer names a model.
 ///
 /// # Errors
 /// [`StoreError::Database`] when the id or slug belongs to another brand's product.
@@ -188,6 +189,26 @@ async fn write_zone(
     })
 }
 
+async fn drop_template(
+    tx: &mut Transaction,
+    brand: &BrandId,
+    spec: &ProductSpec,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"-- store::catalog::drop_template
+        DELETE FROM "Template" WHERE id = $1 AND "brandId" = $2"#,
+        default_template_id(spec),
+        brand.as_str()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn default_template_id(spec: &ProductSpec) -> String {
+    format!("{}_default", spec.id)
+}
+
 /// The default template carries what the product's columns have no place for: the model and the style.
 async fn write_template(
     tx: &mut Transaction,
@@ -196,7 +217,7 @@ async fn write_template(
     spec: &ProductSpec,
 ) -> Result<(), StoreError> {
     let Some(model) = &spec.model else {
-        return Ok(());
+        return drop_template(tx, brand, spec).await;
     };
     let prompt = spec.prompt.as_ref();
     sqlx::query!(
@@ -211,7 +232,7 @@ async fn write_template(
             "aiProvider" = EXCLUDED."aiProvider", model = EXCLUDED.model,
             quality = EXCLUDED.quality, style = EXCLUDED.style, "updatedAt" = EXCLUDED."updatedAt"
         WHERE t."brandId" = EXCLUDED."brandId""#,
-        format!("{}_default", spec.id),
+        default_template_id(spec),
         brand.as_str(),
         spec.id,
         format!("{} (default)", spec.name),

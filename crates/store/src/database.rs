@@ -77,11 +77,6 @@ impl Database {
         Ok(())
     }
 
-    /// The pool, for migrations and checks.
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     /// Closes every connection, waiting for those in use.
     pub async fn close(&self) {
         self.pool.close().await;

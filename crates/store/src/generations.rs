@@ -220,7 +220,7 @@ async fn load(
         .collect()
 }
 
-/// How many generations match, counted up to `most`.
+/// How many generations match, counted up to `most`. Cursor and offset do not count.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
@@ -242,17 +242,20 @@ pub async fn count(
             SELECT 1 FROM atelier.job
             WHERE brand_id = $1 AND ($2::text IS NULL OR product_id = $2)
                 AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-            LIMIT $4) matching"#,
+                AND ($4::timestamptz IS NULL OR created_at >= $4)
+            LIMIT $5) matching"#,
         brand.as_str(),
         filter.product.as_ref().map(ProductId::as_str),
         &states,
+        filter.since,
         most
     )
     .fetch_one(&mut *connection)
     .await?)
 }
 
-/// How many jobs wait in the same lane before this one, counted up to `most`.
+/// How many jobs wait in the same lane before this one, counted up to `most`. Backlog and streams are
+/// counted apart, because each has an index of its own.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
@@ -266,8 +269,12 @@ pub async fn queue_position(
     Ok(sqlx::query_scalar!(
         r#"-- store::generations::queue_position
         SELECT count(*) AS "count!" FROM (
-            SELECT 1 FROM atelier.job
-            WHERE state = 'waiting' AND lane = $1 AND id < $2 LIMIT $3) ahead"#,
+            (SELECT 1 FROM atelier.job
+             WHERE state = 'waiting' AND dispatched_at IS NULL AND lane = $1 AND id < $2 LIMIT $3)
+            UNION ALL
+            (SELECT 1 FROM atelier.job
+             WHERE state = 'waiting' AND dispatched_at IS NOT NULL AND lane = $1 AND id < $2 LIMIT $3)
+            LIMIT $3) ahead"#,
         lane.as_str(),
         id.0,
         most

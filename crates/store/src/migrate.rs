@@ -1,5 +1,6 @@
 //! The schema's own history, kept in `atelier.migration`.
 
+use sqlx::Connection;
 use sqlx::migrate::{Migrate, Migrator};
 
 use crate::database::Database;
@@ -32,7 +33,12 @@ pub async fn up(db: &Database) -> Result<usize, StoreError> {
         .iter()
         .filter(|migration| !migration.applied)
         .count();
-    MIGRATOR.run(db.pool()).await?;
+    // A migration that fails leaves the migrator's lock with its session: the connection is closed, not
+    // given back to the pool, where the lock would keep every later run waiting.
+    let mut connection = db.connection().await?.detach();
+    let result = MIGRATOR.run(&mut connection).await;
+    connection.close().await?;
+    result?;
     Ok(pending)
 }
 
