@@ -18,7 +18,7 @@ mod sweep;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{BrandId, Clock, Lane};
 use queue::{Board, LaneLengths, LaneState, MAX_BOARD_BRANDS, Queue};
 use store::Database;
@@ -38,6 +38,11 @@ pub fn lane_bound(fleet_slots: u32) -> u64 {
     (2 * u64::from(fleet_slots)).max(MIN_LANE_BOUND)
 }
 
+/// When workers empty a lane faster than the period refills it, the next run comes this soon. Jobs that
+/// take a provider's seconds never need it; without it, ones of a few milliseconds would be held to two
+/// rounds of the fleet's slots in each period.
+const HUNGRY_PAUSE: TimeDelta = TimeDelta::milliseconds(20);
+
 /// The duty `dispatch`.
 pub struct Dispatch {
     db: Database,
@@ -53,6 +58,8 @@ struct Round {
     sent: u64,
     more: bool,
     crowded: bool,
+    /// A lane was found more than half empty, and not all of its backlog fits.
+    hungry: bool,
     states: Vec<LaneState>,
     backlogged: BTreeSet<BrandId>,
 }
@@ -138,8 +145,11 @@ impl Duty for Dispatch {
             changed: round.sent + put_back + u64::from(rebuilt),
             detail: format!("sent {}, put back {put_back}{rebuilt_note}", round.sent),
             more: round.more,
-            // What is due and not sent waits for room, and room is looked for every period.
-            next_at: next_due.filter(|due| *due > now),
+            next_at: match round.hungry {
+                true => Some(now + HUNGRY_PAUSE),
+                // What is due and not sent waits for room, and room is looked for every period.
+                false => next_due.filter(|due| *due > now),
+            },
         })
     }
 }
@@ -149,6 +159,7 @@ impl Round {
         self.sent += filled.sent;
         self.more |= filled.more;
         self.crowded |= filled.crowded;
+        self.hungry |= length < bound / 2 && !filled.backlogged.is_empty();
         self.backlogged.extend(filled.backlogged);
         self.states.push(LaneState {
             lane,

@@ -71,6 +71,23 @@ async fn a_retry_is_not_sent_before_it_is_due_and_the_run_asks_to_be_woken_for_i
 }
 
 #[tokio::test]
+async fn a_lane_that_workers_emptied_while_jobs_wait_is_refilled_sooner_than_the_period() {
+    let world = World::new().await;
+    world.waiting("a", Lane::Free, 20).await;
+    let mut dispatch = world.dispatch();
+    let soon = Some(world.now() + TimeDelta::milliseconds(20));
+    assert!(dispatch.run().await.unwrap().more);
+    assert_eq!(
+        dispatch.run().await.unwrap().next_at,
+        None,
+        "the lane is full"
+    );
+    world.lose().await;
+    let refill = world.run(&mut dispatch).await;
+    assert_eq!((refill.changed, refill.next_at), (8, soon));
+}
+
+#[tokio::test]
 async fn a_job_that_was_cancelled_while_it_waited_is_not_sent() {
     let world = World::new().await;
     let jobs = world.waiting("a", Lane::Free, 2).await;
