@@ -107,9 +107,7 @@ pub(crate) struct Page {
 
 /// Shows a generation.
 pub(crate) fn describe(app: &App, found: &Generation) -> GenerationView {
-    if let (JobState::Done, Some(took_ms)) = (found.state, found.processing_ms) {
-        app.estimates.observe(&found.product_id, took_ms);
-    }
+    learn(app, found);
     let itself = format!("{}/v1/generations/{}", app.public_url, found.public_id);
     let outputs: BTreeMap<String, OutputView> = found
         .outputs
@@ -138,6 +136,13 @@ pub(crate) fn describe(app: &App, found: &Generation) -> GenerationView {
             itself,
         },
         outputs,
+    }
+}
+
+/// Takes the time of a finished generation into the estimates.
+pub(super) fn learn(app: &App, found: &Generation) {
+    if let (JobState::Done, Some(took_ms)) = (found.state, found.processing_ms) {
+        app.estimates.observe(&found.product_id, took_ms);
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use store::generations::Generation;
 
-use super::generation::{error_of, progress};
+use super::generation::{error_of, learn, progress};
 use crate::app::App;
 
 /// Seconds named to a widget before any picture of the product was seen; the older platform always
@@ -123,6 +123,7 @@ pub(crate) struct Pagination {
 
 impl WidgetStatus {
     pub(crate) fn of(app: &App, found: &Generation) -> Self {
+        learn(app, found);
         let address = |variant: &str| {
             let there = found.outputs.iter().any(|output| output.variant == variant);
             there.then(|| format!("{}/media/{}/{variant}", app.public_url, found.public_id))

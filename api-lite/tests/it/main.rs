@@ -14,4 +14,16 @@
 
 mod world;
 
+mod cancel;
 mod create;
+mod idempotency;
+mod keys;
+mod limits;
+mod list;
+mod media;
+mod openapi;
+mod outage;
+mod quota;
+mod refused;
+mod streams;
+mod widget;

@@ -123,6 +123,11 @@ impl World {
         &self.server.context
     }
 
+    /// The test's database, without anything in between.
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
     pub fn address(&self) -> std::net::SocketAddr {
         self.server.running.address
     }
