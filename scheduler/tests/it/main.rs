@@ -14,6 +14,7 @@
 
 mod board;
 mod dispatch;
+mod driver;
 mod fairness;
 mod frame;
 mod late;
