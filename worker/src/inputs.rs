@@ -8,7 +8,9 @@ use bytes::Bytes;
 use domain::{Customizations, FailureCode, ImageSource, Product, ZoneValue};
 use imaging::{DecodeLimits, ImagingError, Picture, PoolError, compose, decode, thumbnail};
 use service::telemetry::error_chain;
+use store::products::CatalogEntry;
 
+use crate::job::Job;
 use crate::layers;
 use crate::stop::Stop;
 use crate::worker::Worker;
@@ -22,6 +24,23 @@ pub(crate) struct Inputs {
     pub(crate) base: Option<Arc<Picture>>,
     /// The shopper's, by zone id.
     pub(crate) pictures: HashMap<String, Arc<Picture>>,
+}
+
+/// Reads the stored customisations, on the imaging threads: they may hold megabytes of pictures in
+/// base64. They are taken out of the job, which needs them no more.
+pub(crate) async fn customizations(
+    worker: &Worker,
+    job: &mut Job,
+    entry: &Arc<CatalogEntry>,
+) -> Result<Customizations, Stop> {
+    let stored = std::mem::take(&mut job.claim.customizations);
+    let entry = Arc::clone(entry);
+    let reading = move || Customizations::from_stored(&stored, &entry.product.zones);
+    let read = worker.pool.run(0, reading).await;
+    read.map_err(|error| of_pool(&error))?.map_err(|error| {
+        tracing::error!(%error, "the stored customizations cannot be read");
+        Stop::Failed(FailureCode::Internal)
+    })
 }
 
 /// Loads and decodes everything.

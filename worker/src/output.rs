@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::{Customizations, FailureCode, OutputFormat, Product};
+use futures::future::try_join_all;
 use imaging::{
     Composition, Fonts, Format, ImagingError, Picture, Report, THUMBNAIL_SIDE_PX, compose, encode,
     resize, thumbnail,
@@ -159,24 +160,25 @@ fn format(format: OutputFormat) -> Format {
 
 /// Puts every picture into the object store, under keys that derive from the generation.
 pub(crate) async fn store(worker: &Worker, job: &Job, files: &[File]) -> Result<Vec<Asset>, Stop> {
-    let mut assets = Vec::with_capacity(files.len());
-    for file in files {
-        let key = output_key(job.claim.lease.job, &file.variant, file.format.extension());
-        let content_type = file.format.content_type();
-        let put = || worker.objects.put(&key, content_type, file.bytes.clone());
-        persistently("picture", put).await.map_err(|error| {
-            tracing::error!(error = error_chain(&error), "a picture cannot be stored");
-            Stop::Failed(FailureCode::ProcessingFailed)
-        })?;
-        assets.push(Asset {
-            variant: file.variant.clone(),
-            object_key: key,
-            content_type: content_type.to_owned(),
-            width_px: file.width_px,
-            height_px: file.height_px,
-            size_bytes: file.bytes.len() as u64,
-            sha256: file.sha256,
-        });
-    }
-    Ok(assets)
+    try_join_all(files.iter().map(|file| put(worker, job, file))).await
+}
+
+async fn put(worker: &Worker, job: &Job, file: &File) -> Result<Asset, Stop> {
+    let extension = file.format.extension();
+    let key = output_key(job.claim.lease.job, &file.variant, extension);
+    let content_type = file.format.content_type();
+    let put = || worker.objects.put(&key, content_type, file.bytes.clone());
+    persistently("picture", put).await.map_err(|error| {
+        tracing::error!(error = error_chain(&error), "a picture cannot be stored");
+        Stop::Failed(FailureCode::ProcessingFailed)
+    })?;
+    Ok(Asset {
+        variant: file.variant.clone(),
+        object_key: key,
+        content_type: content_type.to_owned(),
+        width_px: file.width_px,
+        height_px: file.height_px,
+        size_bytes: file.bytes.len() as u64,
+        sha256: file.sha256,
+    })
 }

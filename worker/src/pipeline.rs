@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use domain::{BrandId, Customizations, FailureCode};
+use domain::{BrandId, FailureCode};
 use service::{TaskFailure, TraceContext};
 use store::Lease;
 use store::claims::Claimed;
@@ -97,13 +97,9 @@ async fn work(
 }
 
 /// The stages.
-async fn make(worker: &Worker, job: &mut Job, entry: &CatalogEntry) -> Result<Outcome, Stop> {
+async fn make(worker: &Worker, job: &mut Job, entry: &Arc<CatalogEntry>) -> Result<Outcome, Stop> {
     let product = &entry.product;
-    let stored = Customizations::from_stored(&job.claim.customizations, &product.zones);
-    let customizations = stored.map_err(|error| {
-        tracing::error!(%error, "the stored customizations cannot be read");
-        Stop::Failed(FailureCode::Internal)
-    })?;
+    let customizations = inputs::customizations(worker, job, entry).await?;
     let stage = Stage::begin(&worker.metrics, "prompt");
     let building = prompt::build(worker, &job.claim, entry, &customizations);
     let order = job.unless_stopped(worker, building).await;
@@ -141,6 +137,7 @@ async fn settle(
     };
     match worker.settler.settle(settlement).await {
         Ok(Settled::Applied) => {
+            tracing::info!(outcome = label, "settled");
             count(worker, label);
             if label == HANDED_BACK {
                 // A hint to send it to somebody else now; lost, the dispatcher finds it by itself.

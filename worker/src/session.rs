@@ -84,8 +84,8 @@ impl LeaseKeeper {
         loop {
             tokio::select! {
                 biased;
-                () = self.idle.cancelled() => return self.end().await,
-                () = hard.cancelled() => return self.let_go().await,
+                () = self.idle.cancelled() => break,
+                () = hard.cancelled() => break,
                 () = sleep_until(next) => {}
             }
             let asked_at = Instant::now();
@@ -110,19 +110,15 @@ impl LeaseKeeper {
                 }
             }
         }
-    }
-
-    /// Everything is finished or handed back.
-    async fn end(&self) -> Result<(), LeaseLost> {
-        self.last_write(async |db| sessions::end(&db, self.clock.now(), self.session).await)
-            .await;
+        self.let_go().await;
         Ok(())
     }
 
-    /// A hard stop: every job goes back to the backlog as soon as no task of ours works on it any more.
+    /// The end, in order or by a hard stop: every job that still stands under the session goes back to
+    /// the backlog as soon as no task of ours works on it any more.
     /// What was sent is in the ledger, where its next owner reads it. Jobs whose task does not end in
     /// time keep their session, until it expires.
-    async fn let_go(&self) -> Result<(), LeaseLost> {
+    async fn let_go(&self) {
         let gone = async {
             while !self.held.ids().is_empty() {
                 sleep(LOOK).await;
@@ -147,7 +143,6 @@ impl LeaseKeeper {
             Ok(())
         })
         .await;
-        Ok(())
     }
 
     /// On a pool of this thread's own runtime; the process's pool may be busy or gone.

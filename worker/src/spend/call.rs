@@ -27,6 +27,8 @@ use crate::worker::Worker;
 
 /// A provider that does not keep to its deadline is given up this much later.
 const GUARD: Duration = Duration::from_secs(5);
+/// However soon a provider wants to be polled, it is left alone this long.
+const POLL_PAUSE: Duration = Duration::from_millis(10);
 /// How long asking a provider what became of a call, or to stop it, may take.
 const ASK_LIMIT: Duration = Duration::from_secs(15);
 
@@ -164,7 +166,7 @@ impl<'a> Call<'a> {
 
     async fn poll(&self, provider_ref: String, after: Duration) -> Result<Walked, Stop> {
         let asking = async {
-            sleep(after).await;
+            sleep(after.max(POLL_PAUSE)).await;
             self.provider.poll(&provider_ref, self.deadline).await
         };
         let stop = tokio::select! {
@@ -214,11 +216,7 @@ impl<'a> Call<'a> {
                 if matches!(stop, Stop::Retry { .. }) {
                     self.count_spent_in_vain(cost);
                 }
-                self.record(AttemptEvent::Rejected {
-                    code: error.code().to_owned(),
-                    cost,
-                })
-                .await?;
+                self.reject(error.code(), cost).await?;
                 Err(stop)
             }
         }
@@ -235,12 +233,7 @@ impl<'a> Call<'a> {
     async fn reconcile(&self, kind: ErrorKind) -> Result<Walked, Stop> {
         match self.ask_what_became().await {
             Ok(Reconciled::NotAccepted) => {
-                let code = kind.code().to_owned();
-                self.record(AttemptEvent::Rejected {
-                    code,
-                    cost: Micros::ZERO,
-                })
-                .await?;
+                self.reject(kind.code(), Micros::ZERO).await?;
                 // What this call's own error was decides when it is tried again.
                 match self.resumed || self.job.is_late() {
                     true => Ok(Walked::NotAccepted),
@@ -265,68 +258,45 @@ impl<'a> Call<'a> {
 
     /// Ends a call that nobody waits for any more, and writes down what it cost.
     async fn abandon(&self, stop: Stop, provider_ref: Option<String>) -> Result<Walked, Stop> {
-        let found = match provider_ref {
-            Some(provider_ref) => Ok(Reconciled::Accepted { provider_ref }),
-            None => self.ask_what_became().await,
-        };
-        let code = stop.label().to_owned();
-        match found {
-            Ok(Reconciled::NotAccepted) => {
-                self.record(AttemptEvent::Rejected {
-                    code,
-                    cost: Micros::ZERO,
-                })
-                .await?;
-            }
-            Ok(Reconciled::Accepted { provider_ref }) => {
-                let end = self.stop_at_provider(&provider_ref).await;
-                match end {
-                    // It was finished before it could be stopped: that beat the deadline.
-                    Some(Ok(finished)) if stop != Stop::Canceled => {
-                        return Ok(Walked::On(Step::Finished(finished)));
-                    }
-                    Some(Ok(finished)) => {
-                        self.record(AttemptEvent::Rejected {
-                            code,
-                            cost: finished.cost,
-                        })
-                        .await?;
-                    }
-                    Some(Err(Stopped)) => {
-                        self.record(AttemptEvent::Rejected {
-                            code,
-                            cost: Micros::ZERO,
-                        })
-                        .await?;
-                    }
-                    None => self.record(AttemptEvent::Unknown { code }).await?,
+        let end = match provider_ref {
+            Some(provider_ref) => self.stop_at_provider(&provider_ref).await,
+            None => match self.ask_what_became().await {
+                Ok(Reconciled::NotAccepted) => Stopped::WithoutCost,
+                Ok(Reconciled::Accepted { provider_ref }) => {
+                    self.stop_at_provider(&provider_ref).await
                 }
+                Ok(Reconciled::Unknown) | Err(_) => Stopped::Unknown,
+            },
+        };
+        match end {
+            // It was finished before it could be stopped: that beat the deadline.
+            Stopped::TooLate(finished) if stop != Stop::Canceled => {
+                return Ok(Walked::On(Step::Finished(finished)));
             }
-            Ok(Reconciled::Unknown) | Err(_) => {
+            Stopped::TooLate(finished) => self.reject(stop.label(), finished.cost).await?,
+            Stopped::WithoutCost => self.reject(stop.label(), Micros::ZERO).await?,
+            Stopped::Unknown => {
+                let code = stop.label().to_owned();
                 self.record(AttemptEvent::Unknown { code }).await?;
             }
         }
         Err(stop)
     }
 
-    /// Stops an accepted call; `None` when what it comes to is not known.
-    async fn stop_at_provider(&self, provider_ref: &str) -> Option<Result<Finished, Stopped>> {
+    /// Stops an accepted call.
+    async fn stop_at_provider(&self, provider_ref: &str) -> Stopped {
         let limit = Instant::now() + ASK_LIMIT;
-        let canceled = timeout_at(limit, self.provider.cancel(provider_ref, limit))
-            .await
-            .ok()?;
-        match canceled.ok()? {
-            Canceled::Stopped => Some(Err(Stopped)),
-            Canceled::Unsupported => None,
-            Canceled::TooLate => {
-                let polled = timeout_at(limit, self.provider.poll(provider_ref, limit))
-                    .await
-                    .ok()?;
-                match polled.ok()? {
-                    Polled::Finished(finished) => Some(Ok(finished)),
-                    Polled::Working { .. } => None,
+        let canceling = self.provider.cancel(provider_ref, limit);
+        match timeout_at(limit, canceling).await {
+            Ok(Ok(Canceled::Stopped)) => Stopped::WithoutCost,
+            Ok(Ok(Canceled::TooLate)) => {
+                let asking = self.provider.poll(provider_ref, limit);
+                match timeout_at(limit, asking).await {
+                    Ok(Ok(Polled::Finished(finished))) => Stopped::TooLate(finished),
+                    _ => Stopped::Unknown,
                 }
             }
+            Ok(Ok(Canceled::Unsupported) | Err(_)) | Err(_) => Stopped::Unknown,
         }
     }
 
@@ -384,6 +354,12 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// Closes the attempt without a picture.
+    async fn reject(&self, code: &str, cost: Micros) -> Result<(), Stop> {
+        let code = code.to_owned();
+        self.record(AttemptEvent::Rejected { code, cost }).await
+    }
+
     async fn record(&self, event: AttemptEvent) -> Result<(), Stop> {
         let lease = self.job.claim.lease;
         self.worker
@@ -405,5 +381,12 @@ impl<'a> Call<'a> {
     }
 }
 
-/// The provider stopped the call.
-struct Stopped;
+/// What came of stopping a call.
+enum Stopped {
+    /// It was not accepted, or it stops and costs nothing.
+    WithoutCost,
+    /// It had finished.
+    TooLate(Finished),
+    /// Nobody can say.
+    Unknown,
+}
