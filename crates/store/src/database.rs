@@ -1,6 +1,7 @@
 //! The connection pool, and transactions that have a name.
 //!
-//! Invariant: no transaction is open over a call to anything but PostgreSQL.
+//! Invariant: no transaction is open over a call to anything but PostgreSQL. PostgreSQL ends one that
+//! stands still for [`SESSION_TTL`].
 
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
@@ -12,6 +13,7 @@ use sqlx::{PgConnection, PgPool, Postgres};
 use crate::config::DatabaseArgs;
 use crate::error::StoreError;
 use crate::metrics::StoreMetrics;
+use crate::sessions::SESSION_TTL;
 
 /// PostgreSQL, as one process uses it. Cheap to clone.
 #[derive(Clone)]
@@ -99,7 +101,12 @@ pub(crate) fn connect_options(
                 setting: "--database-url",
                 detail: "expected postgres://user:password@host:port/database".to_owned(),
             })?;
-    Ok(options.application_name(application))
+    // A process that freezes in the middle of a transaction holds row locks, a brand's among them. By
+    // the time its session is declared dead, PostgreSQL lets go of them too.
+    let frozen_ms = SESSION_TTL.as_millis().to_string();
+    Ok(options
+        .application_name(application)
+        .options([("idle_in_transaction_session_timeout", frozen_ms)]))
 }
 
 /// A transaction with a name. Dropped without [`commit`](Self::commit) it rolls back and counts as

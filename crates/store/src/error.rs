@@ -72,6 +72,8 @@ impl From<sqlx::Error> for StoreError {
         match (&error, code.as_deref()) {
             // serialization_failure, deadlock_detected, lock_not_available
             (_, Some("40001" | "40P01" | "55P03")) => Self::Conflict(error),
+            // idle_in_transaction_session_timeout: this process stood still and the session is gone.
+            (_, Some("25P03")) => Self::Unavailable(error),
             // Class 08 connection, 53 resources, 57 operator intervention (restart, crash recovery).
             (_, Some(code)) if ["08", "53", "57"].contains(&&code[..2]) => Self::Unavailable(error),
             (

@@ -255,7 +255,8 @@ pub async fn count(
 }
 
 /// How many jobs wait in the same lane before this one, counted up to `most`. Backlog and streams are
-/// counted apart, because each has an index of its own.
+/// counted apart, each in the order of its own index: without that the planner may prefer to walk over
+/// every ended job.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
@@ -270,10 +271,12 @@ pub async fn queue_position(
         r#"-- store::generations::queue_position
         SELECT count(*) AS "count!" FROM (
             (SELECT 1 FROM atelier.job
-             WHERE state = 'waiting' AND dispatched_at IS NULL AND lane = $1 AND id < $2 LIMIT $3)
+             WHERE state = 'waiting' AND dispatched_at IS NULL AND lane = $1 AND id < $2
+             ORDER BY brand_id, priority DESC, id LIMIT $3)
             UNION ALL
             (SELECT 1 FROM atelier.job
-             WHERE state = 'waiting' AND dispatched_at IS NOT NULL AND lane = $1 AND id < $2 LIMIT $3)
+             WHERE state = 'waiting' AND dispatched_at IS NOT NULL AND lane = $1 AND id < $2
+             ORDER BY dispatched_at LIMIT $3)
             LIMIT $3) ahead"#,
         lane.as_str(),
         id.0,

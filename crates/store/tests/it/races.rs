@@ -182,6 +182,28 @@ async fn a_job_is_not_claimed_after_its_cancellation_was_answered() {
     invariants::check(&world).await;
 }
 
+/// A frozen process holds the locks of its open transaction. They must not outlive its session.
+#[tokio::test]
+async fn a_transaction_that_stands_still_is_ended_and_lets_go_of_its_locks() {
+    let world = World::new().await;
+    let mut frozen = world.db.begin("test").await.unwrap();
+    let limit: String = sqlx::query_scalar("SHOW idle_in_transaction_session_timeout")
+        .fetch_one(&mut *frozen)
+        .await
+        .unwrap();
+    assert_eq!(limit, "15s");
+    sqlx::raw_sql(
+        r#"SET LOCAL idle_in_transaction_session_timeout = '100ms';
+           UPDATE "Brand" SET "updatedAt" = now()"#,
+    )
+    .execute(&mut *frozen)
+    .await
+    .unwrap();
+    world.waiting().await;
+    let late = frozen.commit().await.unwrap_err();
+    assert!(late.is_transient(), "{late:?}");
+}
+
 /// What the caller may do about it is in the error's class.
 #[tokio::test]
 async fn a_server_that_ends_the_connection_is_unavailable_and_a_bad_row_is_not() {
