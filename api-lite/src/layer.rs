@@ -6,7 +6,9 @@
 mod context;
 mod cors;
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
@@ -46,7 +48,10 @@ pub(crate) async fn observe(
     let response = if cors::is_preflight(&request) {
         cors::preflight()
     } else {
-        guarded(&app, request, next).instrument(span.clone()).await
+        let limit = app.limits.request_time() + requested_wait(request.headers());
+        guarded(limit, next.run(request))
+            .instrument(span.clone())
+            .await
     };
     let mut response = documented(&app, response, &path, &context);
     cors::apply(&mut response, origin.as_ref(), context.cors());
@@ -65,12 +70,11 @@ pub(crate) async fn observe(
 }
 
 /// Runs the handler within its time, and turns a panic into an answer.
-async fn guarded(app: &App, request: Request, next: Next) -> Response<Body> {
-    let limit = app.limits.request_time() + requested_wait(request.headers());
-    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+async fn guarded(limit: Duration, handler: impl Future<Output = Response<Body>>) -> Response<Body> {
+    let handled = AssertUnwindSafe(handler).catch_unwind();
     match tokio::time::timeout(limit, handled).await {
         Ok(Ok(response)) => response,
-        // The panic's message was logged by the process's hook.
+        // The panic was logged by the process's hook, inside the request's span.
         Ok(Err(_)) => Problem::from(Code::Internal).into_response(),
         Err(_) => Problem::from(Code::TimedOut).into_response(),
     }
@@ -132,4 +136,29 @@ fn count(app: &App, route: &'static str, method: &Method, status: StatusCode) {
         .requests_total
         .with_label_values(&[route, method, status.as_str()])
         .inc();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code_of(response: &Response<Body>) -> Code {
+        response.extensions().get::<Problem>().unwrap().code
+    }
+
+    #[tokio::test]
+    async fn a_panic_becomes_an_answer() {
+        let handler = async { panic!("on purpose") };
+        let response = guarded(Duration::from_secs(60), handler).await;
+        assert_eq!(code_of(&response), Code::Internal);
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_given_up_and_may_be_repeated() {
+        let handler = std::future::pending();
+        let response = guarded(Duration::from_millis(1), handler).await;
+        assert_eq!(code_of(&response), Code::TimedOut);
+        assert!(response.headers().contains_key(header::RETRY_AFTER));
+    }
 }

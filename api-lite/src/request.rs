@@ -13,5 +13,5 @@ mod query;
 pub(crate) use create::{Draft, parse_v1, parse_widget};
 pub(crate) use headers::{idempotency_key, if_none_match, requested_wait, session_header};
 pub(crate) use json::JsonBody;
-pub(crate) use path::{MediaPath, PublicIdPath};
+pub(crate) use path::{BaseImagePath, MediaPath, PublicIdPath};
 pub(crate) use query::Query;

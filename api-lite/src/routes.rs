@@ -29,6 +29,7 @@ pub(crate) const PATHS: &[&str] = &[
     "/api/v1/generation/{public_id}",
     "/api/v1/generation/{public_id}/ar",
     "/api/v1/generation/{public_id}/status",
+    "/media/base/{file}",
     "/media/{public_id}/{variant}",
     "/openapi.json",
     "/v1/generations",
@@ -52,6 +53,7 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
         .routes(routes!(products::list_products))
         .routes(routes!(products::get_product))
         .routes(routes!(media::get_media))
+        .routes(routes!(media::get_base_image))
         .routes(routes!(widget::create))
         .routes(routes!(widget::get_status))
         .routes(routes!(widget::get_detail))
@@ -69,4 +71,19 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(async || Problem::from(Code::UnknownRoute))
         .layer(from_fn_with_state(app.clone(), layer::observe))
         .with_state(app)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_list_of_paths_is_the_routers() {
+        let (_, document) = documented();
+        let mut routed: BTreeSet<&str> = document.paths.paths.keys().map(String::as_str).collect();
+        routed.insert("/openapi.json");
+        assert_eq!(routed, PATHS.iter().copied().collect());
+    }
 }

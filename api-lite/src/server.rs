@@ -20,7 +20,8 @@ use tokio::sync::Semaphore;
 use crate::config::LimitArgs;
 use crate::metrics::ApiMetrics;
 
-/// Room for one request's line and headers: 64 headers of a kilobyte.
+/// Room for one request's line and headers: 64 headers of a kilobyte. The HTTP library reads up to as
+/// much again before it looks.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Pause after the operating system refused to hand over a connection: it is out of descriptors, and

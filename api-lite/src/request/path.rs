@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use domain::PublicId;
+use domain::{OutputFormat, PublicId};
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
@@ -41,5 +41,32 @@ impl FromRequestParts<App> for MediaPath {
         }
         let id = PublicId::parse(&id).map_err(|_| Code::NotFound)?;
         Ok(Self { id, variant })
+    }
+}
+
+/// The address of a product's base photograph: `<sha256>.<format>`.
+#[derive(Debug)]
+pub(crate) struct BaseImagePath {
+    /// 64 lower-case hexadecimal digits.
+    pub(crate) sha256: String,
+    pub(crate) format: OutputFormat,
+}
+
+impl FromRequestParts<App> for BaseImagePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        let Path(file) = path.map_err(|_| Code::NotFound)?;
+        let (sha256, extension) = file.split_once('.').ok_or(Code::NotFound)?;
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let format = extension.parse::<OutputFormat>().ok();
+        match format.filter(|_| sha256.len() == 64 && sha256.bytes().all(is_digit)) {
+            Some(format) => Ok(Self {
+                sha256: sha256.to_owned(),
+                format,
+            }),
+            None => Err(Code::NotFound.into()),
+        }
     }
 }

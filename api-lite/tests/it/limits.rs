@@ -49,9 +49,13 @@ async fn too_many_headers_and_headers_that_do_not_come_end_the_connection() {
     let many: String = (0..100).map(|i| format!("x-{i}: 1\r\n")).collect();
     let answer = raw(&world, format!("GET / HTTP/1.1\r\n{many}\r\n").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
-    let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(100_000));
+    let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(1_000_000));
     let answer = raw(&world, long.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    // Hanging up on bytes that are still on their way may cost the answer.
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+        "{answer}"
+    );
     let began = std::time::Instant::now();
     let answer = raw(&world, b"GET / HTTP/1.1\r\nhost: x\r\n").await;
     assert!(

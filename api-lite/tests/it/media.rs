@@ -52,6 +52,33 @@ async fn a_picture_is_served_to_whoever_knows_its_address_and_may_be_kept_for_ev
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_base_photograph_is_found_by_its_content_and_nothing_else_is() {
+    let world = World::start().await;
+    let hash = "ab".repeat(32);
+    let folder = world.objects.path().join("base");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(format!("{hash}.jpg")), b"photograph").unwrap();
+    let read = async |file: &str| {
+        let request = world.request(Method::GET, &format!("/media/base/{file}"));
+        request.send().await.unwrap()
+    };
+    let response = read(&format!("{hash}.jpg")).await;
+    assert_eq!(response.headers()["content-type"], "image/jpeg");
+    assert_eq!(response.headers()["etag"], format!("\"{hash}\""));
+    assert_eq!(response.bytes().await.unwrap().as_ref(), b"photograph");
+    for file in [
+        "x.jpg",
+        "..%2fout%2fx.png",
+        &format!("{hash}.svg"),
+        &format!("{hash}.png"),
+        &hash,
+    ] {
+        problem(read(file).await, 404, "not_found").await;
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ar_data_is_there_once_it_is_finished_and_every_view_is_counted() {
     let world = World::start().await;
     let id = world.create().await["id"].as_str().unwrap().to_owned();
