@@ -255,6 +255,42 @@ async fn a_deadline_ends_the_wait_for_the_provider() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_that_was_finished_before_the_deadline_is_kept() {
+    let world = World::new().await;
+    let studio = Studio::closed(Manner::Unhurried, Reconciled::Unknown);
+    let worker = world.worker([studio.clone() as _]).await;
+    let mut request = world.request("studio");
+    request.deadline = Some(world.clock.now() + TimeDelta::seconds(2));
+    let id = world.submit(&request).await;
+    studio.until_polled().await;
+    studio.open();
+    world.until_state(id, "done").await;
+    assert_eq!(world.attempts(id).await, [attempt("settled", PRICE.0)]);
+    assert_eq!((studio.submitted(), usage(&world).await), (1, 1));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_cancelled_job_cost_stays_in_the_ledger_and_is_not_billed() {
+    let world = World::new().await;
+    let studio = Studio::closed(Manner::Unhurried, Reconciled::Unknown);
+    let worker = world.worker([studio.clone() as _]).await;
+    let request = world.request("studio");
+    let id = world.submit(&request).await;
+    studio.until_polled().await;
+    studio.open();
+    let now = world.clock.now();
+    cancel(&world.db, now, &request.brand_id, &request.public_id)
+        .await
+        .unwrap();
+    world.queue.publish_cancel(id).await.unwrap();
+    world.until_state(id, "canceled").await;
+    assert_eq!(world.attempts(id).await, [attempt("rejected", PRICE.0)]);
+    assert_eq!((world.quota_used().await, usage(&world).await), (0, 0));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_picture_of_the_shopper_fails_the_job_before_anything_is_paid() {
     let (world, worker, studio) = with_studio(Manner::AtOnce, Reconciled::Unknown).await;
     let mut request = world.request("studio");

@@ -8,6 +8,7 @@ use domain::{Clock, GenerationId};
 use providers::Reconciled;
 use store::claims;
 use testkit::{ChaosProxy, Mode, wait};
+use worker::WorkerArgs;
 
 use crate::one_job::synthetic;
 use crate::studio::{Manner, Studio};
@@ -22,6 +23,16 @@ async fn accept_many(world: &World, provider: &str, count: usize) -> Vec<Generat
             .all(|decision| matches!(decision, Ok(Ok(_))))
     );
     requests.iter().map(|request| request.id).collect()
+}
+
+/// A proxy before the database, and the settings of a worker that goes through it.
+async fn behind_a_proxy(world: &World) -> (ChaosProxy, WorkerArgs) {
+    let url = url::Url::parse(world.database_url()).unwrap();
+    let upstream = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let proxy = ChaosProxy::start(upstream).await.unwrap();
+    let mut args = world.args.clone();
+    args.database.database_url = proxy.url(world.database_url()).unwrap().into();
+    (proxy, args)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,11 +112,7 @@ async fn jobs_claimed_by_an_answer_that_got_lost_come_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_breaks_off_every_answer_loses_no_job_and_pays_none_twice() {
     let world = World::new().await;
-    let url = url::Url::parse(world.database_url()).unwrap();
-    let upstream = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let proxy = ChaosProxy::start(upstream).await.unwrap();
-    let mut args = world.args.clone();
-    args.database.database_url = proxy.url(world.database_url()).unwrap().into();
+    let (proxy, args) = behind_a_proxy(&world).await;
     let provider = synthetic();
     let worker = world.worker_with(args, [provider.clone() as _]).await;
     let ids = accept_many(&world, "synthetic", 5).await;
@@ -137,6 +144,27 @@ async fn a_database_that_breaks_off_every_answer_loses_no_job_and_pays_none_twic
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_when_the_answer_comes_delays_the_job_and_pays_once() {
+    let world = World::new().await;
+    let (proxy, args) = behind_a_proxy(&world).await;
+    let studio = Studio::closed(Manner::AtOnce, Reconciled::Unknown);
+    let worker = world.worker_with(args, [studio.clone() as _]).await;
+    let id = world.submit(&world.request("studio")).await;
+    studio.until_submitted(1).await;
+    proxy.set(Mode::Refuse);
+    studio.open();
+    let raw = world.folder().join("raw").join(id.as_text());
+    wait::until("the raw answer is kept", PATIENCE, async || raw.exists())
+        .await
+        .unwrap();
+    assert_eq!(world.state(id).await, "running");
+    proxy.set(Mode::Pass);
+    world.until_state(id, "done").await;
+    assert_eq!(studio.submitted(), 1);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_store_that_is_away_after_the_answer_delays_the_job_and_pays_once() {
     let world = World::new().await;
     let studio = Studio::closed(Manner::AtOnce, Reconciled::Unknown);
@@ -161,11 +189,7 @@ async fn an_object_store_that_is_away_after_the_answer_delays_the_job_and_pays_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_cannot_renew_its_lease_stops_before_it_may_be_declared_dead() {
     let world = World::new().await;
-    let url = url::Url::parse(world.database_url()).unwrap();
-    let upstream = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let proxy = ChaosProxy::start(upstream).await.unwrap();
-    let mut args = world.args.clone();
-    args.database.database_url = proxy.url(world.database_url()).unwrap().into();
+    let (proxy, args) = behind_a_proxy(&world).await;
     let started = Instant::now();
     let worker = world.worker_with(args, [synthetic() as _]).await;
     proxy.set(Mode::Freeze);

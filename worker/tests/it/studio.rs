@@ -30,6 +30,8 @@ pub enum Manner {
     AtOnce,
     /// The answer to a submit is a reference, which is polled.
     ByReference,
+    /// As by reference, but the studio wants to be left alone for an hour between two polls.
+    Unhurried,
 }
 
 pub struct Studio {
@@ -78,6 +80,14 @@ impl Studio {
 
     pub fn submitted(&self) -> u64 {
         self.submits.load(Ordering::SeqCst)
+    }
+
+    pub async fn until_polled(&self) {
+        wait::until("the studio was polled", PATIENCE, async || {
+            self.polls.load(Ordering::SeqCst) >= 1
+        })
+        .await
+        .unwrap();
     }
 
     pub async fn until_submitted(&self, count: u64) {
@@ -132,7 +142,7 @@ impl Provider for Studio {
         if let Some(failure) = failure {
             return Err(failure());
         }
-        if self.manner == Manner::ByReference {
+        if self.manner != Manner::AtOnce {
             return Ok(Submitted::Accepted {
                 provider_ref: "order-1".to_owned(),
             });
@@ -148,9 +158,11 @@ impl Provider for Studio {
         if *self.doors.borrow() {
             return Ok(Polled::Finished(self.finished()));
         }
-        Ok(Polled::Working {
-            ask_again_after: Duration::from_millis(20),
-        })
+        let ask_again_after = match self.manner {
+            Manner::Unhurried => Duration::from_secs(3_600),
+            Manner::AtOnce | Manner::ByReference => Duration::from_millis(20),
+        };
+        Ok(Polled::Working { ask_again_after })
     }
 
     async fn cancel(&self, _reference: &str, _until: Instant) -> Result<Canceled, ProviderError> {
