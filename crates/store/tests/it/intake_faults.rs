@@ -35,21 +35,6 @@ async fn behind(world: &World) -> (ChaosProxy, Database) {
     (proxy, db)
 }
 
-/// Waits until `count` connections stand at a lock.
-async fn blocked(world: &World, count: i64) {
-    wait::until("connections wait for a lock", SOON, async || {
-        world
-            .number(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-                     AND datname = current_database()",
-            )
-            .await
-            == count
-    })
-    .await
-    .unwrap();
-}
-
 async fn jobs(world: &World) -> i64 {
     world.number("SELECT count(*) FROM atelier.job").await
 }
@@ -71,7 +56,7 @@ async fn a_commit_whose_reply_was_lost_is_found_and_counts_once() {
 
         let accept = store::intake::accept(&behind, world.now(), &batch);
         let network = async {
-            blocked(&world, 1).await;
+            world.blocked(1).await;
             proxy.set(Mode::Refuse);
             sqlx::query("SELECT pg_advisory_unlock(1)")
                 .execute(&mut *gate)
@@ -115,14 +100,14 @@ async fn a_second_try_that_overtakes_its_own_commit_counts_once() {
 
         let accept = store::intake::accept(&behind, world.now(), &batch);
         let network = async {
-            blocked(&world, 1).await;
+            world.blocked(1).await;
             proxy.set(Mode::Refuse);
             wait::until("the connection is cut", SOON, async || proxy.cuts() > 0)
                 .await
                 .unwrap();
             proxy.set(Mode::Pass);
             // The first at the gate, the second at the brand's row or the key of the first.
-            blocked(&world, 2).await;
+            world.blocked(2).await;
             sqlx::query("SELECT pg_advisory_unlock(1)")
                 .execute(&mut *gate)
                 .await

@@ -27,6 +27,7 @@ mod invariants;
 mod ledger;
 mod migrate;
 mod objects;
+mod outcomes;
 mod plans;
 mod races;
 mod recovery;

@@ -1,12 +1,10 @@
 //! Things that happen to the same jobs at the same time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::{AttemptId, Ending, FailureCode};
 use store::StoreError;
 use store::settle::{Settled, Settlement};
-use testkit::wait;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -14,19 +12,6 @@ use crate::invariants;
 use crate::world::{self, World, fetched_event};
 
 const DEADLOCKS: &str = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
-
-/// Waits until `count` connections stand at a lock.
-async fn blocked(world: &World, count: i64) {
-    let waiting = "SELECT count(*) FROM pg_stat_activity
-        WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    wait::until(
-        "connections wait for a lock",
-        Duration::from_secs(10),
-        async || world.number(waiting).await == count,
-    )
-    .await
-    .unwrap();
-}
 
 /// Whoever wins each job, it ends once, its unit goes back once, and nobody waits in a circle.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,7 +121,7 @@ async fn a_job_is_not_taken_away_while_an_intent_for_it_is_being_committed() {
     let attempt = AttemptId(Uuid::now_v7());
     let open = world.open(attempt, lease);
     let meanwhile = async {
-        blocked(&world, 1).await;
+        world.blocked(1).await;
         world.kill(lease.session).await;
         let recovered = store::recovery::recover_dead_sessions(&world.db, world.now()).await;
         assert!(

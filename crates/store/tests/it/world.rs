@@ -1,10 +1,7 @@
 //! A migrated database with brands and products, and short ways to bring a job into any state.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use domain::{
-    AttemptId, BrandId, Clock, CompletedPayload, Currency, Ending, Fence, GenerationId, JobState,
-    Lane, Micros, OutputPayload, Plan, PublicId, SessionId,
-};
+use chrono::{DateTime, Utc};
+use domain::{AttemptId, Clock, Fence, GenerationId, JobState, Lane, Plan, PublicId, SessionId};
 use serde_json::json;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -12,10 +9,12 @@ use store::claims::Claimed;
 use store::intake::{Accepted, Client, Decision, IdempotencyKey, NewGeneration};
 use store::ledger::{AttemptEvent, AttemptUpdate, NewAttempt};
 use store::sessions::NewSession;
-use store::settle::{Asset, Done, Ended, Outcome, Settled, Settlement};
+use store::settle::{Settled, Settlement};
 use store::{Database, DatabaseArgs, Lease, StoreError, StoreMetrics};
-use testkit::{ManualClock, TestDatabase};
+use testkit::{ManualClock, TestDatabase, wait};
 use uuid::Uuid;
+
+pub use crate::outcomes::{done, ended, fetched_event, held, retry};
 
 /// Connections of the store's pool in a test.
 const POOL: u32 = 8;
@@ -310,6 +309,18 @@ impl World {
             .unwrap()
     }
 
+    /// Waits until `count` connections stand at a lock.
+    pub async fn blocked(&self, count: i64) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        let patience = std::time::Duration::from_secs(10);
+        wait::until("connections wait for a lock", patience, async || {
+            self.number(waiting).await == count
+        })
+        .await
+        .unwrap();
+    }
+
     /// Sends statements that give nothing back.
     pub async fn run(&self, statements: &'static str) {
         sqlx::raw_sql(statements).execute(&self.sql).await.unwrap();
@@ -349,88 +360,5 @@ impl World {
             fence: Fence(1),
             session,
         }
-    }
-}
-
-/// The answer is stored.
-pub fn fetched_event() -> AttemptEvent {
-    AttemptEvent::Fetched {
-        raw_key: "raw/key".to_owned(),
-        provider_ref: Some("req_1".to_owned()),
-        cost: Micros(40_000),
-        tokens: Some(4160),
-    }
-}
-
-/// A settlement of a job of brand `a` with one picture.
-pub fn done(lease: Lease) -> Settlement {
-    let outcome = Outcome::Done(Box::new(Done {
-        output_url: "https://cdn.example/full.png".to_owned(),
-        thumbnail_url: "https://cdn.example/thumb.webp".to_owned(),
-        final_prompt: "a ring".to_owned(),
-        negative_prompt: None,
-        report: json!({"request_id": "req_1"}),
-        processing_ms: 1234,
-        tokens: Some(4160),
-        cost: Micros(40_000),
-        assets: vec![Asset {
-            variant: "full".to_owned(),
-            object_key: "out/full.png".to_owned(),
-            content_type: "image/png".to_owned(),
-            width_px: 1024,
-            height_px: 768,
-            size_bytes: 4321,
-            sha256: [7; 32],
-        }],
-        payload: CompletedPayload {
-            public_id: PublicId::from_random([1; 16]),
-            product_id: "a_product".into(),
-            outputs: vec![OutputPayload {
-                variant: "full".to_owned(),
-                url: "https://cdn.example/full.png".to_owned(),
-                width: 1024,
-                height: 768,
-                bytes: 4321,
-            }],
-            cost: Micros(40_000),
-            currency: Currency::Usd,
-            processing_ms: 1234,
-        },
-    }));
-    settlement(lease, outcome)
-}
-
-/// A settlement without pictures.
-pub fn ended(lease: Lease, ending: Ending) -> Settlement {
-    let outcome = Outcome::Ended(Ended {
-        ending,
-        public_id: PublicId::from_random([1; 16]),
-        product_id: "a_product".into(),
-        final_prompt: Some("a ring".to_owned()),
-    });
-    settlement(lease, outcome)
-}
-
-/// Try again a minute after `now`.
-pub fn retry(lease: Lease, now: DateTime<Utc>, counted: bool) -> Settlement {
-    let outcome = Outcome::Retry {
-        run_at: now + TimeDelta::minutes(1),
-        counted,
-        code: "provider_unavailable".to_owned(),
-    };
-    settlement(lease, outcome)
-}
-
-/// A person must decide.
-pub fn held(lease: Lease) -> Settlement {
-    let reason = "outcome_unknown".to_owned();
-    settlement(lease, Outcome::Held { reason })
-}
-
-fn settlement(lease: Lease, outcome: Outcome) -> Settlement {
-    Settlement {
-        lease,
-        brand_id: BrandId::from("a"),
-        outcome,
     }
 }
