@@ -22,7 +22,7 @@ pub struct Config {
     )]
     pub listen: SocketAddr,
 
-    /// Base of every address that is handed out: links, Location, pictures. Default: http://<listen>
+    /// Base of every address that is handed out: links, Location, pictures. By default the address it listens on
     #[arg(long, env = "ATELIER_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 

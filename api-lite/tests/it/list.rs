@@ -67,28 +67,25 @@ async fn filters_choose_by_product_state_and_time() {
     world.finish(&old).await;
     world.clock.advance(Duration::from_secs(60));
     let new = world.create().await["id"].as_str().unwrap().to_owned();
-    assert_eq!(ids(&page(&world, "status=succeeded").await), [old.clone()]);
+    assert_eq!(ids(&page(&world, "status=succeeded").await), [&*old]);
     assert_eq!(
         ids(&page(&world, "status=queued,processing").await),
-        [new.clone()]
+        [&*new]
     );
     assert_eq!(
         ids(&page(&world, "since=2026-01-01T00:00:30Z").await),
-        [new.clone()]
+        [&*new]
     );
-    assert_eq!(
-        ids(&page(&world, "product=mug").await),
-        [new.clone(), old.clone()]
-    );
+    assert_eq!(ids(&page(&world, "product=mug").await), [&*new, &*old]);
     assert_eq!(
         ids(&page(&world, "product=prod_mug&status=failed").await),
         [""; 0]
     );
     let first = page(&world, "limit=1").await;
-    assert_eq!(ids(&first), [new]);
+    assert_eq!(ids(&first), [&*new]);
     let next = format!("limit=1&cursor={}", first["next_cursor"].as_str().unwrap());
     let last = page(&world, &next).await;
-    assert_eq!(ids(&last), [old]);
+    assert_eq!(ids(&last), [&*old]);
     assert_eq!(last["next_cursor"], Value::Null);
     world.stop().await;
 }
