@@ -71,6 +71,13 @@ async fn the_outcome_of_a_run_stands_in_the_database_for_all_replicas_to_read() 
             .unwrap()
             .starts_with("sent 2, put back 0")
     );
+    assert!(matches!(driver.tick().await, Tick::Ran(_)));
+    let here = frame.status.all()["dispatch"].clone();
+    assert_eq!((here.runs, here.last_success_at), (2, Some(world.now())));
+    let change = here
+        .last_change
+        .expect("an idle run leaves the last change");
+    assert!(change.starts_with("sent 2"), "{change}");
     world.redis.kill9().await.unwrap();
     assert!(matches!(driver.tick().await, Tick::Failed(_)));
     let status = store::duties::list(&world.db).await.unwrap().remove(0);
