@@ -87,9 +87,9 @@ impl Intake {
 /// One batch. Runs to its end whoever still listens.
 async fn accept(shared: Arc<Shared>, mut batch: Vec<NewGeneration>) -> Vec<Outcome> {
     let now = shared.clock.now();
-    shared.streams.admit(&mut batch, now);
+    let ways = shared.streams.admit(&mut batch, now);
     let decisions = store::intake::accept(&shared.database, now, &batch).await;
-    shared.streams.dispatch(&batch, &decisions);
+    shared.streams.dispatch(&batch, &decisions, &ways);
     decisions
         .into_iter()
         .map(|decision| (decision, now))

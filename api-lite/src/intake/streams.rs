@@ -80,21 +80,24 @@ impl Streams {
         Ok(Self { shared, errands })
     }
 
-    /// Decides for each request of a batch who will send it.
-    pub(super) fn admit(&self, batch: &mut [NewGeneration], now: DateTime<Utc>) {
+    /// Decides for each request of a batch who will send it, and returns the ways for the metrics.
+    pub(super) fn admit(
+        &self,
+        batch: &mut [NewGeneration],
+        now: DateTime<Utc>,
+    ) -> Vec<&'static str> {
         let reachable = self.shared.reachable.load(Ordering::Relaxed);
         let mut gate = self.shared.gate();
-        for request in batch {
+        let decide = |request: &mut NewGeneration| {
             let answer = reachable.then(|| gate.admit(request.lane, &request.brand_id, now));
-            let way = match answer {
+            request.dispatch_now = answer == Some(Inline::Now);
+            match answer {
                 Some(Inline::Now) => "inline",
                 Some(Inline::Later(reason)) => reason.as_str(),
                 None => "redis_away",
-            };
-            request.dispatch_now = answer == Some(Inline::Now);
-            let accepted = &self.shared.parts.metrics.accepted_total;
-            accepted.with_label_values(&[way]).inc();
-        }
+            }
+        };
+        batch.iter_mut().map(decide).collect()
     }
 
     /// Sends what a committed batch created, in the background.
@@ -102,13 +105,18 @@ impl Streams {
         &self,
         batch: &[NewGeneration],
         decisions: &[Result<Decision, StoreError>],
+        ways: &[&'static str],
     ) {
         let mut errand = Errand {
             jobs: Vec::new(),
             nudge: false,
         };
-        for (request, decision) in batch.iter().zip(decisions) {
+        for ((request, decision), way) in batch.iter().zip(decisions).zip(ways) {
             let created = matches!(decision, Ok(Ok(Accepted::Created)));
+            if created {
+                let accepted = &self.shared.parts.metrics.accepted_total;
+                accepted.with_label_values(&[*way]).inc();
+            }
             match (created, request.dispatch_now) {
                 (true, true) => errand.jobs.push((request.brand_id.clone(), sent(request))),
                 (true, false) => errand.nudge = true,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::{FieldError, MAX_USER_PROMPT_GRAPHEMES, clean_prompt};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -63,7 +63,8 @@ const V1_FIELDS: &[&str] = &[
 ];
 
 /// Reads the body of `POST /v1/generations`.
-pub(crate) fn parse_v1(body: &Value, now: DateTime<Utc>) -> Draft {
+pub(crate) fn parse_v1(body: Value, now: DateTime<Utc>) -> Draft {
+    let fingerprint = fingerprint("v1", &body);
     let mut fields = Fields::of(body);
     let mut draft = Draft {
         product: product(&mut fields, "product_id"),
@@ -81,7 +82,7 @@ pub(crate) fn parse_v1(body: &Value, now: DateTime<Utc>) -> Draft {
         deadline: fields.future("deadline", now),
         webhook_url: webhook_url(&mut fields),
         metadata: metadata(&mut fields),
-        fingerprint: fingerprint("v1", body),
+        fingerprint,
         faults: Vec::new(),
     };
     if let (Some(start_by), Some(deadline)) = (draft.start_by, draft.deadline)
@@ -99,7 +100,8 @@ pub(crate) fn parse_v1(body: &Value, now: DateTime<Utc>) -> Draft {
 
 /// Reads the body of the older platform's widget. Its fields beyond ours are left alone: the widget
 /// is in shops' pages and cannot be changed.
-pub(crate) fn parse_widget(body: &Value) -> Draft {
+pub(crate) fn parse_widget(body: Value) -> Draft {
+    let fingerprint = fingerprint("widget", &body);
     let mut fields = Fields::of(body);
     Draft {
         product: product(&mut fields, "productId"),
@@ -107,7 +109,7 @@ pub(crate) fn parse_widget(body: &Value) -> Draft {
         customizations: fields.take("customizations").unwrap_or_default(),
         user_prompt: prompt(&mut fields, "userPrompt"),
         session_id: fields.token("sessionId", MAX_NAME_BYTES),
-        fingerprint: fingerprint("widget", body),
+        fingerprint,
         faults: fields.faults,
         ..Draft::default()
     }
@@ -236,28 +238,46 @@ fn has_nul(value: &Value) -> bool {
     }
 }
 
+/// The hash of a body's canonical form, made without a copy: a body may hold a picture of megabytes.
 fn fingerprint(form: &str, body: &Value) -> [u8; 32] {
-    let text = format!("{form}\n{}", sorted(body));
-    Sha256::digest(text.as_bytes()).into()
+    let mut hash = Sha256::new();
+    hash.update(form.as_bytes());
+    feed(&mut hash, body);
+    hash.finalize().into()
 }
 
-/// The value with every object's members in order: serde_json keeps the order of arrival when any
-/// crate in the build asks it to.
-fn sorted(value: &Value) -> Value {
+/// Feeds a value with a mark of its type, lengths before contents, and members in the order of their
+/// names: serde_json keeps the order of arrival when any crate in the build asks it to.
+fn feed(hash: &mut Sha256, value: &Value) {
+    let mut sized = |mark: &[u8], length: usize| {
+        hash.update(mark);
+        hash.update((length as u64).to_be_bytes());
+    };
     match value {
-        Value::Object(object) => {
-            let members: BTreeMap<&String, Value> = object
-                .iter()
-                .map(|(name, value)| (name, sorted(value)))
-                .collect();
-            let members = members
-                .into_iter()
-                .map(|(name, value)| (name.clone(), value));
-            Value::Object(members.collect::<Map<_, _>>())
+        Value::Null => sized(b"n", 0),
+        Value::Bool(flag) => sized(b"b", usize::from(*flag)),
+        Value::Number(number) => feed_text(hash, b"#", &number.to_string()),
+        Value::String(text) => feed_text(hash, b"s", text),
+        Value::Array(items) => {
+            sized(b"a", items.len());
+            for item in items {
+                feed(hash, item);
+            }
         }
-        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-        other => other.clone(),
+        Value::Object(object) => {
+            sized(b"o", object.len());
+            for (name, member) in object.iter().collect::<BTreeMap<_, _>>() {
+                feed_text(hash, b"m", name);
+                feed(hash, member);
+            }
+        }
     }
+}
+
+fn feed_text(hash: &mut Sha256, mark: &[u8], text: &str) {
+    hash.update(mark);
+    hash.update((text.len() as u64).to_be_bytes());
+    hash.update(text.as_bytes());
 }
 
 #[cfg(test)]
@@ -273,7 +293,7 @@ mod tests {
     #[test]
     fn a_full_body_is_read() {
         let draft = parse_v1(
-            &json!({
+            json!({
                 "product_id": "mug", "customizations": {"z": {"text": "Ada"}},
                 "user_prompt": " waves\n", "session_id": "s1", "template_id": "t1",
                 "variants": [640, 320], "priority": -7, "start_by": "2027-02-01T00:00:00Z",
@@ -293,7 +313,7 @@ mod tests {
     #[test]
     fn every_fault_is_reported_at_once() {
         let draft = parse_v1(
-            &json!({
+            json!({
                 "user_prompt": 7, "session_id": "a\u{0}b", "variants": [8, 640, 640, "x"],
                 "priority": 101, "start_by": "soon", "deadline": "2020-01-01T00:00:00Z",
                 "webhook_url": "http://shop.example", "metadata": {"a": "\u{0}"}, "colour~/": 1
@@ -329,18 +349,22 @@ mod tests {
         let a = json!({"product_id": "p", "metadata": {"x": 1, "y": [1, 2]}});
         let b = json!({"metadata": {"y": [1, 2], "x": 1}, "product_id": "p"});
         let c = json!({"metadata": {"y": [2, 1], "x": 1}, "product_id": "p"});
-        let of = |body| parse_v1(body, now()).fingerprint;
+        let of = |body: &Value| parse_v1(body.clone(), now()).fingerprint;
         assert_eq!(of(&a), of(&b));
         assert_ne!(of(&a), of(&c));
-        assert_ne!(of(&a), parse_widget(&a).fingerprint);
+        assert_ne!(of(&a), parse_widget(a).fingerprint);
+        // Neither moving a member in or out nor joining texts gives the same hash.
+        assert_ne!(of(&json!({"a": {"b": 1}})), of(&json!({"a": {}, "b": 1})));
+        assert_ne!(of(&json!(["ab", "c"])), of(&json!(["a", "bc"])));
+        assert_ne!(of(&json!([1])), of(&json!(["1"])));
     }
 
     #[test]
     fn the_widgets_own_fields_are_left_alone() {
-        let draft = parse_widget(&json!({"productId": "p", "locale": "fr", "sessionId": "s"}));
+        let draft = parse_widget(json!({"productId": "p", "locale": "fr", "sessionId": "s"}));
         assert!(draft.faults.is_empty());
         assert_eq!(draft.product, "p");
-        let faulty = parse_widget(&json!([1]));
+        let faulty = parse_widget(json!([1]));
         assert_eq!(faulty.faults[0].code, "wrong_type");
         assert_eq!(faulty.faults[1].pointer, "/productId");
     }

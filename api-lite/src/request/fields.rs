@@ -14,13 +14,17 @@ pub(super) struct Fields {
 
 impl Fields {
     /// Anything but an object is a fault of the whole body.
-    pub(super) fn of(body: &Value) -> Self {
-        let mut faults = Vec::new();
-        let object = body.as_object().cloned().unwrap_or_else(|| {
-            faults.push(FieldError::new("", "wrong_type", "an object is expected"));
-            Map::new()
-        });
-        Self { object, faults }
+    pub(super) fn of(body: Value) -> Self {
+        match body {
+            Value::Object(object) => Self {
+                object,
+                faults: Vec::new(),
+            },
+            _ => Self {
+                object: Map::new(),
+                faults: vec![FieldError::new("", "wrong_type", "an object is expected")],
+            },
+        }
     }
 
     /// Notes a fault of a field.

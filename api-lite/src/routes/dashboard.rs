@@ -57,7 +57,7 @@ pub(super) async fn create(
         lane: LANE,
         session_field: None,
     };
-    let accepted = submit(&app, &asker, &context, &headers, parse_widget(&body)).await?;
+    let accepted = submit(&app, &asker, &context, &headers, parse_widget(body)).await?;
     let view = WidgetCreated::of(&app, &accepted.generation);
     Ok((StatusCode::CREATED, Json(view)))
 }

@@ -62,7 +62,7 @@ pub(super) async fn create(
     JsonBody(body): JsonBody,
 ) -> Result<(StatusCode, Json<WidgetCreated>), Problem> {
     let asker = asker(&caller, "/sessionId");
-    let accepted = submit(&app, &asker, &context, &headers, parse_widget(&body)).await?;
+    let accepted = submit(&app, &asker, &context, &headers, parse_widget(body)).await?;
     let view = WidgetCreated::of(&app, &accepted.generation);
     Ok((StatusCode::CREATED, Json(view)))
 }
