@@ -140,6 +140,7 @@ async fn concurrent_batches_with_the_same_keys_make_each_once() {
     }
     assert_eq!(created, 10);
     assert_eq!(world.used("a").await, 10);
+    assert_eq!(world.deadlocks().await, 0);
     invariants::check(&world).await;
 }
 

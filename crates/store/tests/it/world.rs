@@ -321,6 +321,22 @@ impl World {
         .unwrap();
     }
 
+    /// How many deadlocks the store met. Closes the store: PostgreSQL counts them for certain only when
+    /// a connection ends.
+    pub async fn deadlocks(&self) -> i64 {
+        self.db.close().await;
+        let open = "SELECT count(*) FROM pg_stat_activity
+            WHERE application_name = 'store tests' AND datname = current_database()";
+        let patience = std::time::Duration::from_secs(10);
+        wait::until("the store's connections are gone", patience, async || {
+            self.number(open).await == 0
+        })
+        .await
+        .unwrap();
+        self.number("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+            .await
+    }
+
     /// Sends statements that give nothing back.
     pub async fn run(&self, statements: &'static str) {
         sqlx::raw_sql(statements).execute(&self.sql).await.unwrap();
