@@ -127,7 +127,7 @@ fn content(
 ) -> Option<Content> {
     match customizations.get(&zone.id)? {
         ZoneValue::Image(_) => inputs.pictures.get(&zone.id).map(covering),
-        ZoneValue::Color { color } => Some(Content::Fill(rgb(*color))),
+        ZoneValue::Color { color } => Some(Content::Fill(Color::from(*color))),
         ZoneValue::Text(_) => text::content(zone, product, customizations),
         ZoneValue::Pattern { .. }
         | ZoneValue::Font { .. }
@@ -150,7 +150,7 @@ fn layer(
     let dyed = zone.kind == ZoneType::Color && effect == RenderStyle::Print;
     Layer {
         blend: if dyed { Blend::Multiply } else { Blend::Normal },
-        style: style(effect),
+        style: effect,
         ..Layer::new(zone.id.clone(), self::area(area), content)
     }
 }
@@ -170,19 +170,6 @@ fn area(area: domain::Area) -> Area {
         height,
         rotation_degrees: rotation,
     }
-}
-
-fn style(style: RenderStyle) -> imaging::RenderStyle {
-    match style {
-        RenderStyle::Print => imaging::RenderStyle::Print,
-        RenderStyle::Engraved => imaging::RenderStyle::Engraved,
-        RenderStyle::Embossed => imaging::RenderStyle::Embossed,
-        RenderStyle::Shadow3d => imaging::RenderStyle::Shadow3d,
-    }
-}
-
-fn rgb(color: domain::Color) -> Color {
-    Color::rgb(color.r, color.g, color.b)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use domain::{Customizations, FailureCode, OutputFormat, Product};
+use domain::{Customizations, FailureCode, Product};
 use futures::future::try_join_all;
 use imaging::{
     Composition, Fonts, Format, ImagingError, Picture, Report, THUMBNAIL_SIDE_PX, compose, encode,
@@ -78,7 +78,7 @@ pub(crate) async fn make(
     let shown = layers::shows_generated(product, customizations);
     let pixels = generated.pixel_count() + u64::from(plan.width) * u64::from(plan.height);
     let fonts = Arc::clone(&worker.fonts);
-    let full = format(product.output_format);
+    let full = Format::from(product.output_format);
     let widths = job.claim.option.widths.clone();
     let drawing = worker
         .pool
@@ -148,14 +148,6 @@ fn file(variant: String, picture: &Picture, format: Format) -> Result<File, Imag
         sha256: Sha256::digest(&bytes).into(),
         bytes,
     })
-}
-
-fn format(format: OutputFormat) -> Format {
-    match format {
-        OutputFormat::Png => Format::Png,
-        OutputFormat::Jpg => Format::JPEG_85,
-        OutputFormat::Webp => Format::WebpLossless,
-    }
 }
 
 /// Puts every picture into the object store, under keys that derive from the generation.

@@ -142,13 +142,21 @@ fn spawn(context: &Context, worker: &Arc<Worker>, idle: &CancellationToken) {
     );
 }
 
-/// Ready while PostgreSQL and the object store answer. Redis is not asked: without it a worker
-/// finishes what it has, and reads again when it is back.
+/// Ready while PostgreSQL, Redis and the object store answer: without any of them a worker finishes
+/// what it has but takes nothing new.
 fn readiness(context: &Context, worker: &Arc<Worker>) {
     let db = worker.db.clone();
     context.admin().check_readiness("postgresql", move || {
         let db = db.clone();
         async move { db.ping().await.map_err(|error| error.to_string()) }
+    });
+    let queue = worker.queue.clone();
+    context.admin().check_readiness("redis", move || {
+        let queue = queue.clone();
+        async move {
+            let answered = queue.lengths().await;
+            answered.map(drop).map_err(|error| error.to_string())
+        }
     });
     let objects = worker.objects.clone();
     context.admin().check_readiness("object_store", move || {

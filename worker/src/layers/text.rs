@@ -4,8 +4,6 @@
 use domain::{Area, Color, Customizations, Product, Zone, ZoneType, ZoneValue};
 use imaging::{Align, Content, TextLayer};
 
-use super::rgb;
-
 /// The smallest size in pixels a text is wished to have where its zone says nothing: the smallest that
 /// is still read on a screen.
 const MIN_SIZE_PX: f32 = 10.0;
@@ -44,7 +42,7 @@ pub(super) fn content(
         color: value
             .color
             .or_else(default_color)
-            .map_or(imaging::Color::BLACK, rgb),
+            .map_or(imaging::Color::BLACK, imaging::Color::from),
         min_size_px: smallest.clamp(1.0, max_size_px),
         max_size_px,
         align: Align::Center,
