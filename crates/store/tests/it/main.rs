@@ -20,6 +20,7 @@ mod dispatch;
 mod duties;
 mod expiry;
 mod generations;
+mod held;
 mod intake;
 mod intake_faults;
 mod intake_keys;
