@@ -57,6 +57,8 @@ CREATE TABLE atelier.job (
 ) WITH (fillfactor = 70);
 CREATE INDEX job_backlog ON atelier.job (lane, brand_id, priority DESC, id) WHERE state = 'waiting' AND dispatched_at IS NULL;
 CREATE INDEX job_dispatched ON atelier.job (dispatched_at) WHERE state = 'waiting' AND dispatched_at IS NOT NULL;
+-- When the next retry is due, without walking those that are not.
+CREATE INDEX job_retry_due ON atelier.job (run_at) WHERE lane = 'retry' AND state = 'waiting' AND dispatched_at IS NULL;
 CREATE INDEX job_running ON atelier.job (session_id) WHERE state = 'running';
 CREATE INDEX job_start_by ON atelier.job (start_by) WHERE state = 'waiting' AND start_by IS NOT NULL;
 CREATE INDEX job_deadline ON atelier.job (deadline) WHERE state IN ('waiting', 'running') AND deadline IS NOT NULL;

@@ -11,9 +11,17 @@ use service::CommonArgs;
 use store::{DatabaseArgs, ObjectArgs};
 use url::Url;
 
+/// How long a draining worker lets its jobs finish: the longest provider call that the default
+/// settings allow, and 10 s to compose and store.
+const DRAIN_SECONDS: &str = "130";
+
 /// Claims jobs and makes pictures: prompt, provider, imaging, storage, settlement.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "worker", version)]
+#[command(
+    name = "worker",
+    version,
+    mut_arg("shutdown_grace_seconds", |arg| arg.default_value(DRAIN_SECONDS))
+)]
 pub struct WorkerArgs {
     /// What every process has.
     #[command(flatten)]

@@ -253,6 +253,16 @@ pub(crate) enum JobCommand {
         #[command(flatten)]
         database: DatabaseArgs,
     },
+    /// Let a held generation go on; its open call is reconciled before anything is sent
+    Release {
+        /// Whose generation
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// Its public id, gen_…
+        id: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
     /// Cancel a generation
     Cancel {
         /// Whose generation

@@ -35,6 +35,7 @@ pub async fn cancel(
 ) -> Result<CancelOutcome, StoreError> {
     let mut tx = db.begin("cancel").await?;
     let Some(job) = find(&mut tx, brand, public_id).await? else {
+        tx.commit().await?;
         return Ok(CancelOutcome::NotFound);
     };
     let outcome = match job.state {

@@ -28,6 +28,7 @@ pub mod duties;
 pub mod epochs;
 pub mod expiry;
 pub mod generations;
+pub mod held;
 pub mod intake;
 pub mod ledger;
 pub mod migrate;

@@ -74,7 +74,7 @@ async fn redis(args: &QueueArgs) -> anyhow::Result<String> {
         "no append-only file"
     };
     Ok(format!(
-        "{:?}, {aof}, eviction {}, {} bytes used",
+        "version {}, {aof}, eviction {}, {} bytes used",
         report.version, report.maxmemory_policy, report.used_memory_bytes
     ))
 }

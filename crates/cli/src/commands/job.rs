@@ -1,6 +1,6 @@
 //! `atelier job`: looking at generations, and stopping them.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use chrono::SecondsFormat;
 use domain::{BrandId, Clock, PublicId};
 use prometheus::Registry;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use service::SystemClock;
 use store::cancel::{self, CancelOutcome};
 use store::generations::{self, Filter, Generation};
+use store::held;
 
 use crate::args::JobCommand;
 use crate::{output, stores};
@@ -44,6 +45,18 @@ pub(super) async fn run(command: JobCommand) -> anyhow::Result<()> {
             output::json(&describe(
                 &found.with_context(|| format!("no generation {id}"))?,
             ))
+        }
+        JobCommand::Release {
+            brand,
+            id,
+            database,
+        } => {
+            let db = stores::database(&database).await?;
+            let id = PublicId::parse(&id)?;
+            let was_held = held::release(&db, SystemClock.now(), &BrandId(brand), &id).await?;
+            ensure!(was_held, "the brand has no held generation {id}");
+            output::data("waiting again");
+            Ok(())
         }
         JobCommand::Cancel {
             brand,

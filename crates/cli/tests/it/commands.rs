@@ -4,7 +4,7 @@ use std::process::Output;
 
 use testkit::TestDatabase;
 
-use crate::processes::command;
+use crate::processes::{command, root};
 
 fn run(arguments: &[&str], database_url: &str) -> Output {
     command()
@@ -110,4 +110,14 @@ fn the_list_of_all_settings_is_what_the_programs_take() {
         .map(|name| (*name).to_owned())
         .collect();
     assert_eq!(listed, taken);
+}
+
+#[tokio::test]
+async fn every_migration_runs_on_the_rows_that_the_one_before_left() {
+    let database = TestDatabase::empty().await.unwrap();
+    let check = std::process::Command::new(root().join("migrations/samples/check"))
+        .arg(database.url())
+        .output()
+        .unwrap();
+    assert!(check.status.success(), "{check:?}");
 }

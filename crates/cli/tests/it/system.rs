@@ -7,7 +7,7 @@ use std::time::Duration;
 use testkit::wait;
 
 use crate::cluster::Cluster;
-use crate::processes::{PATIENCE, role};
+use crate::processes::{PATIENCE, role, root};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_requests_are_done_once_each_and_both_workers_take_part() {
@@ -126,6 +126,7 @@ async fn every_role_is_ready_alive_and_measured() {
     let worker = cluster
         .start("worker", &[("ATELIER_PUBLIC_URL", api.url())])
         .await;
+    let documented = fs::read_to_string(root().join("docs/metrics.md")).unwrap();
     for role in [&api, &scheduler, &worker] {
         for page in ["livez", "readyz"] {
             let url = format!("{}/{page}", role.admin_url());
@@ -134,7 +135,18 @@ async fn every_role_is_ready_alive_and_measured() {
         let metrics = reqwest::get(format!("{}/metrics", role.admin_url()))
             .await
             .unwrap();
-        assert!(metrics.text().await.unwrap().contains("atelier_build_info"));
+        let exposed = metrics.text().await.unwrap();
+        assert!(exposed.contains("atelier_build_info"));
+        let described = exposed
+            .lines()
+            .filter_map(|line| line.strip_prefix("# HELP "));
+        for name in described.filter_map(|line| line.split(' ').next()) {
+            let ours = name.starts_with("atelier_");
+            assert!(
+                !ours || documented.contains(&format!("`{name}`")),
+                "{name} is undocumented"
+            );
+        }
     }
     cluster.redis.stop().await.unwrap();
     let ready = format!("{}/readyz", worker.admin_url());

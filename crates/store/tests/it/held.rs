@@ -23,9 +23,10 @@ async fn a_held_job_waits_again_and_keeps_its_unit_and_its_open_attempt() {
         .unwrap();
     assert_eq!(job.state, JobState::Waiting);
     assert_eq!(world.used("a").await, 1);
-    let again = world.claim(claimed.lease.job).await;
+    let next = world.session().await;
+    let again = world.claim(next, &[claimed.lease.job]).await;
     assert!(
-        again.open_attempt.is_some(),
+        again[0].open_attempt.is_some(),
         "the next owner sees what is open"
     );
     invariants::check(&world).await;
