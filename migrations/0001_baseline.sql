@@ -42,7 +42,7 @@ CREATE TABLE "Product" (
     "name" TEXT NOT NULL,
     "description" TEXT,
     "sku" TEXT,
-    "price" DECIMAL(10, 2),
+    "price" DECIMAL(10, 2) NOT NULL,
     "currency" TEXT NOT NULL DEFAULT 'EUR',
     "images" TEXT[],
     "baseAssetUrl" TEXT,

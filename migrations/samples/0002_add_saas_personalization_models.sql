@@ -17,7 +17,7 @@ VALUES
     ('clq1product000000000001', 'clq1brand0000maisondore', 'Bague dorée n°1', 'bague-doree-n-1', 149.00, '{}',
      'https://maison-doree.example/bague.jpg', 'A fine ornament for a gold ring: {{ motif }}', 'synthetic',
      1024, 1024, 'ACTIVE', '{ring,gold}', '2025-12-02 09:10:00', '2025-12-02 09:00:00', '2025-12-02 09:10:00'),
-    ('clq1product000000000002', 'clq1brand0000maisondore', 'Bague dorée n°1', 'bague-doree-n-1-2', NULL, NULL,
+    ('clq1product000000000002', 'clq1brand0000maisondore', 'Bague dorée n°1', 'bague-doree-n-1-2', 0.00, NULL,
      NULL, NULL, 'openai', 1024, 1024, 'DRAFT', NULL, NULL, '2025-12-02 09:20:00', '2025-12-02 09:20:00');
 
 INSERT INTO "CustomizationZone" ("id", "productId", "name", "type", "positionX", "positionY", "width", "height",

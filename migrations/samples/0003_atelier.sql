@@ -4,9 +4,9 @@
 
 UPDATE "Brand" SET "subscriptionStatus" = 'ACTIVE', "monthlyGenerations" = 5 WHERE "id" = 'clq1brand0001tasseco';
 
-INSERT INTO "Product" ("id", "brandId", "name", "slug", "baseImage", "baseImageUrl", "promptTemplate", "aiProvider",
+INSERT INTO "Product" ("id", "brandId", "name", "slug", "price", "baseImage", "baseImageUrl", "promptTemplate", "aiProvider",
     "status", "tags", "publishedAt", "createdAt", "updatedAt")
-VALUES ('prod_cup', 'clq1brand0001tasseco', 'Espresso cup', 'espresso-cup', 'base/0011223344.jpg',
+VALUES ('prod_cup', 'clq1brand0001tasseco', 'Espresso cup', 'espresso-cup', 24.00, 'base/0011223344.jpg',
     'https://pictures.example/media/base/0011223344.jpg', 'A motif for a cup', 'synthetic', 'ACTIVE', '{}',
     '2026-01-10 08:00:00', '2026-01-10 08:00:00', '2026-01-10 08:00:00');
 

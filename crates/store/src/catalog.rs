@@ -60,11 +60,11 @@ async fn write_product(
 ) -> Result<bool, StoreError> {
     let row = sqlx::query!(
         r#"-- store::catalog::write_product
-        INSERT INTO "Product" AS p (id, "brandId", slug, name, description, "baseImage",
+        INSERT INTO "Product" AS p (id, "brandId", slug, name, price, description, "baseImage",
             "baseImageUrl", "promptTemplate", "negativePrompt", "aiProvider", "generationQuality",
             "outputFormat", "outputWidth", "outputHeight", status, category, tags, "publishedAt",
             "createdAt", "updatedAt")
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'ACTIVE', $15, $16,
+        VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'ACTIVE', $15, $16,
             $17, $17, $17)
         ON CONFLICT (id) DO UPDATE
         SET slug = EXCLUDED.slug, name = EXCLUDED.name, description = EXCLUDED.description,

@@ -69,7 +69,8 @@ async fn write_generations(
         r#"-- store::ending::generations
         UPDATE "Generation" g
         SET status = u.status::"GenerationStatus", "errorCode" = u.code, "errorMessage" = u.message,
-            "finalPrompt" = COALESCE(u.final_prompt, g."finalPrompt"), "completedAt" = $6
+            "finalPrompt" = COALESCE(u.final_prompt, g."finalPrompt"), "completedAt" = $6,
+            "retryCount" = (SELECT j.tries FROM atelier.job j WHERE j.id = atelier.job_id(u.id))
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
             AS u (id, status, code, message, final_prompt)
         WHERE g.id = u.id"#,

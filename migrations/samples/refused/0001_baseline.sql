@@ -4,7 +4,7 @@ INSERT INTO "Product" ("id", "brandId", "name", "sku", "price", "images", "isAct
 VALUES
     ('clq1product000000000001', 'clq1brand0000maisondore', 'Bague dorée n°1', 'MD-1', 149.00,
      '{https://maison-doree.example/bague.jpg}', true, '2024-03-01 10:00:00', '2024-03-01 10:00:00'),
-    ('clq1product000000000002', 'clq1brand0000maisondore', 'Bague dorée n°1', NULL, NULL,
+    ('clq1product000000000002', 'clq1brand0000maisondore', 'Bague dorée n°1', NULL, 0.00,
      NULL, false, '2024-03-02 10:00:00', '2024-03-02 10:00:00');
 
 -- One row per delivery, and a log row whose delivery is gone.

@@ -38,8 +38,8 @@ async fn brands_beyond_one_page_get_their_turn_before_anyone_gets_a_second_one()
                "maxMonthlyGenerations", "maxProducts", "arEnabled", "createdAt", "updatedAt")
            SELECT 'many' || n, 'Many', 'many-' || n, 'VERIFIED', 'FREE', 'ACTIVE', 100, 1, true,
                now(), now() FROM generate_series(1, {BRANDS}) n;
-           INSERT INTO "Product" (id, "brandId", slug, name, status, "updatedAt")
-           SELECT 'many' || n || '_product', 'many' || n, 'ring', 'Ring', 'ACTIVE', now()
+           INSERT INTO "Product" (id, "brandId", slug, name, price, status, "updatedAt")
+           SELECT 'many' || n || '_product', 'many' || n, 'ring', 'Ring', 0, 'ACTIVE', now()
            FROM generate_series(1, {BRANDS}) n"#
     );
     world.sql.batch_execute(&brands).await.unwrap();

@@ -131,8 +131,8 @@ impl World {
         store::brands::ensure(&self.db, self.now(), &brand)
             .await
             .unwrap();
-        let product = r#"INSERT INTO "Product" (id, "brandId", slug, name, status, "updatedAt")
-            VALUES ($1 || '_product', $1, 'ring', 'Ring', 'ACTIVE', now())"#;
+        let product = r#"INSERT INTO "Product" (id, "brandId", slug, name, price, status, "updatedAt")
+            VALUES ($1 || '_product', $1, 'ring', 'Ring', 0, 'ACTIVE', now())"#;
         self.sql.execute(product, &[&id]).await.unwrap();
     }
 

@@ -31,7 +31,8 @@ pub(super) async fn generations(
             "finalPrompt" = u.final_prompt, "negativePrompt" = u.negative_prompt,
             "aiResponse" = u.report, "processingTime" = u.processing_ms, "tokensUsed" = u.tokens,
             cost = (u.cost_micros::numeric / 1000000)::decimal(10, 6), "completedAt" = $10,
-            "errorCode" = NULL, "errorMessage" = NULL
+            "errorCode" = NULL, "errorMessage" = NULL,
+            "retryCount" = (SELECT j.tries FROM atelier.job j WHERE j.id = atelier.job_id(u.id))
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
             $7::int[], $8::int[], $9::bigint[])
             AS u (id, output_url, thumbnail_url, final_prompt, negative_prompt, report,

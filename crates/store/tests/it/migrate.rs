@@ -86,7 +86,7 @@ async fn baseline(url: &str) -> PgConnection {
 #[tokio::test]
 async fn a_baseline_that_holds_rows_is_refused_and_stays_as_it_was() {
     let rows = [
-        r#"INSERT INTO "Product" (id, "brandId", name, "updatedAt") VALUES ('p', 'b', 'P', now())"#,
+        r#"INSERT INTO "Product" (id, "brandId", name, price, "updatedAt") VALUES ('p', 'b', 'P', 1, now())"#,
         r#"INSERT INTO "Webhook" (id, "brandId", event, url, payload) VALUES ('w', 'b', 'e', 'u', '{}')"#,
         r#"INSERT INTO "WebhookLog" (id, "webhookId", topic, "shopDomain", payload)
            VALUES ('l', 'nowhere', 't', 's', '{}')"#,

@@ -24,7 +24,7 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "Product",
-        "id text, brandId text, name text, description text?, sku text?, price numeric(10,2)?,
+        "id text, brandId text, name text, description text?, sku text?, price numeric(10,2),
          currency text='EUR', images text[]?, baseAssetUrl text?, model3dUrl text?,
          modelConfig jsonb?, customizationOptions jsonb?, rulesJson jsonb?, baseCostCents integer?,
          laborCostCents integer?, overheadCostCents integer?, materialOptions jsonb?,

@@ -117,8 +117,8 @@ impl World {
             .await
             .unwrap();
         sqlx::query(
-            r#"INSERT INTO "Product" (id, "brandId", slug, name, status, "updatedAt")
-               VALUES ($1 || '_product', $1, 'ring', 'Ring', 'ACTIVE', now())"#,
+            r#"INSERT INTO "Product" (id, "brandId", slug, name, price, status, "updatedAt")
+               VALUES ($1 || '_product', $1, 'ring', 'Ring', 0, 'ACTIVE', now())"#,
         )
         .bind(id)
         .execute(&self.sql)
