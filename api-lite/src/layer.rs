@@ -58,6 +58,9 @@ pub(crate) async fn observe(
     if let Ok(id) = HeaderValue::from_str(context.request_id()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    // Some caches keep what does not say how long it is good for.
+    let caching = response.headers_mut().entry(header::CACHE_CONTROL);
+    caching.or_insert(HeaderValue::from_static("no-store"));
     let status = response.status();
     count(&app, route, &method, status);
     if status.is_server_error() {

@@ -32,10 +32,15 @@ pub fn openapi() -> OpenApi {
 
 /// `GET /openapi.json`.
 pub(crate) async fn serve() -> Response {
-    let any = HeaderValue::from_static("*");
-    (
-        [(header::ACCESS_CONTROL_ALLOW_ORIGIN, any)],
-        Json(openapi()),
-    )
-        .into_response()
+    let headers = [
+        (
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        ),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=300"),
+        ),
+    ];
+    (headers, Json(openapi())).into_response()
 }

@@ -1,5 +1,7 @@
 //! The last checks before a request may be accepted, and its ids.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, header};
 use chrono::{DateTime, Utc};
 use domain::{BrandId, Customizations, FieldError, GenerationId, Lane, PublicId, Template};
@@ -41,25 +43,17 @@ pub(crate) async fn prepare(
     mut draft: Draft,
 ) -> Result<NewGeneration, Problem> {
     let now = app.now();
-    let idempotency = idempotency_key(headers)?;
-    let mut faults = std::mem::take(&mut draft.faults);
-    if let (Some(field), None) = (asker.session_field, &draft.session_id) {
-        let detail = "this key creates generations of a session only";
-        faults.push(FieldError::new(field, "required", detail));
-    }
-    let template = template(app, asker, &draft, &mut faults).await?;
-    let entry = product(app, asker, &draft, &mut faults, now).await?;
-    let customizations = entry.as_ref().and_then(|entry| {
-        Customizations::parse(&entry.product, &draft.customizations)
-            .map_err(|found| faults.extend(found))
-            .ok()
+    let idempotency = idempotency_key(headers)?.map(|key| IdempotencyKey {
+        scope: asker.key_id.clone(),
+        key,
+        fingerprint: draft.fingerprint,
     });
-    let (Some(entry), Some(customizations), true) = (entry, customizations, faults.is_empty())
-    else {
-        return Err(Problem::invalid(faults));
-    };
-    let template = template.as_ref().or(entry.template.as_ref());
-    let product = &entry.product;
+    let ordered = judge(app, asker, &mut draft, now).await?;
+    let product = &ordered.entry.product;
+    let template = ordered
+        .template
+        .as_ref()
+        .or(ordered.entry.template.as_ref());
     Ok(NewGeneration {
         id: new_id(app.entropy.as_ref(), now),
         public_id: PublicId::from_random(random(app.entropy.as_ref())),
@@ -71,7 +65,7 @@ pub(crate) async fn prepare(
         weight: 1,
         start_by: draft.start_by,
         deadline: draft.deadline,
-        customizations: customizations.to_json(),
+        customizations: ordered.customizations.to_json(),
         ai_provider: template
             .map_or(&product.ai_provider, |t| &t.ai_provider)
             .clone(),
@@ -81,15 +75,47 @@ pub(crate) async fn prepare(
         expires_at: None,
         trace_parent: context.trace().to_string(),
         dispatch_now: false,
-        idempotency: idempotency.map(|key| IdempotencyKey {
-            scope: asker.key_id.clone(),
-            key,
-            fingerprint: draft.fingerprint,
-        }),
+        idempotency,
         user_prompt: draft.user_prompt.take(),
         session_id: draft.session_id.take(),
         option: option(draft),
     })
+}
+
+/// What a draft without faults asks for.
+struct Ordered {
+    entry: Arc<CatalogEntry>,
+    template: Option<Template>,
+    customizations: Customizations,
+}
+
+/// Looks up what the draft names, and adds what is at fault to the faults it has.
+async fn judge(
+    app: &App,
+    asker: &Asker,
+    draft: &mut Draft,
+    now: DateTime<Utc>,
+) -> Result<Ordered, Problem> {
+    let mut faults = std::mem::take(&mut draft.faults);
+    if let (Some(field), None) = (asker.session_field, &draft.session_id) {
+        let detail = "this key creates generations of a session only";
+        faults.push(FieldError::new(field, "required", detail));
+    }
+    let template = template(app, asker, draft, &mut faults).await?;
+    let entry = product(app, asker, draft, &mut faults, now).await?;
+    let customizations = entry.as_ref().and_then(|entry| {
+        Customizations::parse(&entry.product, &draft.customizations)
+            .map_err(|found| faults.extend(found))
+            .ok()
+    });
+    match (entry, customizations) {
+        (Some(entry), Some(customizations)) if faults.is_empty() => Ok(Ordered {
+            entry,
+            template,
+            customizations,
+        }),
+        _ => Err(Problem::invalid(faults)),
+    }
 }
 
 async fn product(
@@ -98,7 +124,7 @@ async fn product(
     draft: &Draft,
     faults: &mut Vec<FieldError>,
     now: DateTime<Utc>,
-) -> Result<Option<std::sync::Arc<CatalogEntry>>, Problem> {
+) -> Result<Option<Arc<CatalogEntry>>, Problem> {
     if draft.product.is_empty() {
         return Ok(None);
     }

@@ -11,6 +11,7 @@ async fn page(world: &World, query: &str) -> Value {
     let path = format!("/v1/generations?{query}");
     let response = world.get(&path).send().await.unwrap();
     assert_eq!(response.status(), 200, "{path}");
+    assert_eq!(response.headers()["cache-control"], "no-store");
     let link = response
         .headers()
         .get("link")
