@@ -76,23 +76,21 @@ impl CommonArgs {
 
 /// Parses the command line and the environment of a role, or ends the process like clap does: help
 /// and version with 0, a wrong setting with 2 and its name. See [`try_parse_from`].
-pub fn parse<C: Parser>(admin_listen: &'static str, also_known: &[&str]) -> C {
-    try_parse_from(std::env::args_os(), admin_listen, also_known)
-        .unwrap_or_else(|error| error.exit())
+pub fn parse<C: Parser>(admin_listen: &'static str) -> C {
+    try_parse_from(std::env::args_os(), admin_listen).unwrap_or_else(|error| error.exit())
 }
 
 /// Parses `arguments` (the program's name first) and the environment.
 ///
 /// `admin_listen` is the role's own default for the admin port and is shown by `--help`.
-/// `also_known` are variables of other roles that one shared environment file may hold; all other
-/// unknown variables that begin with `ATELIER_` are refused.
+/// Variables of other roles ([`SETTINGS`](crate::SETTINGS)) are accepted, because one environment file
+/// may serve all; any other that begins with `ATELIER_` is refused.
 ///
 /// # Errors
 /// A setting that is unknown, missing or malformed, by name; also the request for help or version.
 pub fn try_parse_from<C: Parser>(
     arguments: impl IntoIterator<Item = OsString>,
     admin_listen: &'static str,
-    also_known: &[&str],
 ) -> Result<C, clap::Error> {
     let mut command = C::command();
     if command
@@ -104,7 +102,7 @@ pub fn try_parse_from<C: Parser>(
     let matches = command.try_get_matches_from_mut(arguments);
     // A misspelt variable comes first: that a setting is missing is only its consequence.
     if !matches.as_ref().is_err_and(asks_for_help) {
-        check_environment(&command, also_known).map_err(|unknown| {
+        check_environment(&command).map_err(|unknown| {
             clap::Error::raw(ErrorKind::UnknownArgument, format!("{unknown}\n")).with_cmd(&command)
         })?;
     }
@@ -154,7 +152,7 @@ mod tests {
     fn a_role_has_its_own_default_for_the_admin_port_which_a_flag_overrides() {
         let parse = |arguments: &[&str]| {
             let arguments = arguments.iter().map(OsString::from);
-            try_parse_from::<Settings>(arguments, "127.0.0.1:9102", &[])
+            try_parse_from::<Settings>(arguments, "127.0.0.1:9102")
                 .unwrap()
                 .common
         };
@@ -166,7 +164,7 @@ mod tests {
     #[test]
     fn help_shows_the_roles_own_default() {
         let arguments = ["role", "--help"].map(OsString::from);
-        let help = try_parse_from::<Settings>(arguments, "127.0.0.1:9102", &[]).unwrap_err();
+        let help = try_parse_from::<Settings>(arguments, "127.0.0.1:9102").unwrap_err();
         assert!(
             help.to_string().contains("[default: 127.0.0.1:9102]"),
             "{help}"

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 use clap::Command;
 
+use crate::settings::SETTINGS;
+
 /// What all our variables begin with.
 const PREFIX: &str = "ATELIER_";
 /// How many edits a name may be away to be suggested; more is a guess rather than a typing error.
@@ -33,13 +35,13 @@ impl UnknownSetting {
 }
 
 /// Refuses environment variables that begin with `ATELIER_` and that neither `command` (with all its
-/// subcommands) nor `also_known` names.
+/// subcommands) nor [`SETTINGS`] names.
 ///
 /// # Errors
 /// The first unknown name in alphabetical order.
-pub fn check_environment(command: &Command, also_known: &[&str]) -> Result<(), UnknownSetting> {
+pub fn check_environment(command: &Command) -> Result<(), UnknownSetting> {
     let present = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    check_names(command, also_known, present)
+    check_names(command, SETTINGS, present)
 }
 
 fn check_names(

@@ -30,7 +30,7 @@ fn role() {
     };
     let arguments = [OsString::from("sample")];
     let settings: Settings =
-        try_parse_from(arguments, "127.0.0.1:0", &[]).unwrap_or_else(|error| error.exit());
+        try_parse_from(arguments, "127.0.0.1:0").unwrap_or_else(|error| error.exit());
     let role = Role {
         name: "sample",
         version: "1.2.3",
