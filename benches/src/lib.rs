@@ -1,1 +1,8 @@
-//! (first content follows)
+//! What the measurements share: the products they are made on.
+//!
+//! The measurements themselves are `criterion/` (one stage each, in this process) and `load/` (the
+//! three programs, PostgreSQL and Redis together). `README.md` says how to run and to read them.
+
+mod product;
+
+pub use product::{Subject, demo, tiny};

@@ -1,0 +1,84 @@
+//! The end-to-end load driver: how much the three programs, PostgreSQL and Redis do together.
+//!
+//! Every measurement starts private servers and the real programs, seeds them, drives HTTP against
+//! api-lite over keep-alive connections, reads the database and `/metrics` afterwards, and stops
+//! everything. What is compared is measured alternately in one run, because only ratios travel from
+//! one machine to another.
+//!
+//! It deliberately shares nothing with the programs it measures but their interfaces and the store's
+//! functions for seeding.
+
+mod args;
+mod cost;
+mod cpu;
+mod database;
+mod drive;
+mod exposition;
+mod fleet;
+mod http;
+mod intake;
+mod latency;
+mod machine;
+mod pickup;
+mod report;
+mod seed;
+mod servers;
+mod stage;
+mod whole;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Part};
+use crate::report::{Report, note};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(&args)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            note(&format!("load: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures what was asked for, in a fixed order, until it is done or somebody ends it.
+async fn run(args: &Args) -> anyhow::Result<()> {
+    tokio::select! {
+        outcome = measure(args) => outcome,
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted?;
+            anyhow::bail!("interrupted; everything that was started is being stopped")
+        }
+    }
+}
+
+async fn measure(args: &Args) -> anyhow::Result<()> {
+    let mut report = Report::new(machine::describe(), args);
+    report.print_head();
+    if args.wants(Part::Intake) {
+        report.intake = intake::measure(args).await?;
+        report.print_intake();
+    }
+    if args.wants(Part::Whole) {
+        report.whole = whole::measure(args).await?;
+        report.print_whole();
+    }
+    if args.wants(Part::Pickup) {
+        report.pickup = Some(pickup::measure(args).await?);
+        report.print_pickup();
+    }
+    if let Some(file) = &args.json {
+        report.write(file)?;
+    }
+    Ok(())
+}
