@@ -29,7 +29,7 @@ pub const ROLE: Role = Role {
 };
 
 /// Where the admin port listens unless told otherwise.
-pub const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:9080";
+pub const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:9080+";
 
 /// Shortest secret for dashboard tokens: HS256 asks for a key as long as its hash.
 const MIN_SECRET_BYTES: usize = 32;

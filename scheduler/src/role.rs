@@ -22,7 +22,7 @@ pub const ROLE: Role = Role {
 };
 
 /// Where the admin port of a scheduler listens unless told otherwise.
-pub const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:9103";
+pub const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:9103+";
 
 const DUTIES: [&str; 6] = [
     Dispatch::NAME,

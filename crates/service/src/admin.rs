@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::listen::AdminListen;
 use crate::metrics::Metrics;
 use crate::shutdown::ShutdownHandle;
 
@@ -59,11 +60,11 @@ impl Admin {
     /// # Errors
     /// When the address cannot be bound.
     pub(crate) async fn bind(
-        listen: SocketAddr,
+        listen: AdminListen,
         metrics: Metrics,
         shutdown: ShutdownHandle,
     ) -> io::Result<(Self, TcpListener)> {
-        let listener = TcpListener::bind(listen).await?;
+        let listener = listen.bind().await?;
         let shared = Shared {
             address: listener.local_addr()?,
             metrics,

@@ -5,7 +5,6 @@
 //! line nor `--help` shows them.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, ValueEnum};
 
 use crate::environment::check_environment;
+use crate::listen::AdminListen;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -28,14 +28,15 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Process")]
 pub struct CommonArgs {
-    /// Address of the admin port: /metrics, /livez, /readyz. Port 0 takes any free port
+    /// Address of the admin port: /metrics, /livez, /readyz. Port 0 takes any free port; a trailing +
+    /// takes one if this port is taken
     #[arg(
         long,
         env = "ATELIER_ADMIN_LISTEN",
         value_name = "ADDRESS",
         default_value = "127.0.0.1:0"
     )]
-    pub admin_listen: SocketAddr,
+    pub admin_listen: AdminListen,
 
     /// What is logged, for example `info` or `info,worker=debug`
     #[arg(

@@ -1,7 +1,6 @@
 //! What a role is given when it starts.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use domain::Clock;
@@ -9,6 +8,7 @@ use prometheus::process_collector::ProcessCollector;
 
 use crate::admin::Admin;
 use crate::clock::SystemClock;
+use crate::listen::AdminListen;
 use crate::metrics::{IntGaugeVec, MetricError, MetricSpec, Metrics};
 use crate::run::BoxError;
 use crate::shutdown::ShutdownHandle;
@@ -54,7 +54,7 @@ impl Context {
     /// [`run`]: fn@crate::run
     pub async fn start(
         role: Role,
-        admin_listen: SocketAddr,
+        admin_listen: AdminListen,
         shutdown: ShutdownHandle,
     ) -> Result<Self, BoxError> {
         let tasks = Tasks::new(shutdown.clone());
@@ -67,7 +67,7 @@ impl Context {
     ///
     /// # Errors
     /// When the admin port cannot be bound.
-    pub async fn embed(&self, role: Role, admin_listen: SocketAddr) -> Result<Self, BoxError> {
+    pub async fn embed(&self, role: Role, admin_listen: AdminListen) -> Result<Self, BoxError> {
         let Self {
             shutdown,
             tasks,
@@ -81,7 +81,7 @@ impl Context {
 
     async fn with_tasks(
         role: Role,
-        admin_listen: SocketAddr,
+        admin_listen: AdminListen,
         shutdown: ShutdownHandle,
         tasks: Tasks,
         plumbing: Tasks,
@@ -154,7 +154,7 @@ impl Context {
 enum ContextError {
     #[error("the admin port cannot listen on {address}")]
     Bind {
-        address: SocketAddr,
+        address: AdminListen,
         #[source]
         source: io::Error,
     },

@@ -21,6 +21,7 @@ mod batch;
 mod clock;
 mod context;
 mod environment;
+mod listen;
 pub mod metrics;
 mod ready_file;
 mod run;
@@ -37,6 +38,7 @@ pub use batch::{BatchConfig, BatchConfigError, BatchError, BatchMetrics, Batcher
 pub use clock::SystemClock;
 pub use context::{Context, Role};
 pub use environment::{UnknownSetting, check_environment};
+pub use listen::AdminListen;
 pub use metrics::{MetricError, Metrics};
 pub use run::{BoxError, Ready, run};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -142,7 +142,7 @@ async fn a_role_adds_routes_of_its_own_while_the_port_is_open() {
 async fn an_address_in_use_is_an_error_that_names_it() {
     let context = context().await;
     let taken = context.admin().address();
-    let error = Context::start(ROLE, taken, ShutdownHandle::new())
+    let error = Context::start(ROLE, taken.into(), ShutdownHandle::new())
         .await
         .unwrap_err();
     assert_eq!(
