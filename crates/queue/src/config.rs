@@ -13,7 +13,8 @@ use secrecy::SecretString;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Redis")]
 pub struct QueueArgs {
-    /// Where Redis is: redis://[user:password@]host[:port][/db], or rediss:// for TLS.
+    /// Where Redis is: redis://user:password@host:port/database, or rediss:// for TLS; user, password, port
+    /// and database may be left out
     #[arg(
         long,
         env = "ATELIER_REDIS_URL",
