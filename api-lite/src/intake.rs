@@ -2,17 +2,20 @@
 //!
 //! 1. [`prepare`] looks up what the request names and collects its last faults.
 //! 2. [`Intake::submit`] joins the request to a batch: one transaction for all that queued meanwhile.
-//!    The batch is committed even if every client of it goes away.
+//!    The batch is committed even if every client of it goes away. A brand's requests always queue
+//!    at the same slot: a transaction holds its brands' rows until it is durable, so two transactions
+//!    with a brand in common would only wait for each other.
 //! 3. After the commit, and never before, the accepted jobs go to their streams in a batch of their
 //!    own. Redis may be slow or away: the answer does not wait for it.
 
 mod prepare;
 mod streams;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::Clock;
+use domain::{BrandId, Clock};
 use service::{BatchConfig, BatchError, BatchMetrics, Batcher, BoxError, Tasks};
 use store::intake::{Accepted, Decision, NewGeneration, Refusal};
 use store::{Database, StoreError};
@@ -28,7 +31,8 @@ type Outcome = (Result<Decision, StoreError>, DateTime<Utc>);
 /// The door to the batches. Cloning is cheap.
 #[derive(Clone)]
 pub(crate) struct Intake {
-    batcher: Batcher<NewGeneration, Outcome>,
+    /// One queue for each batch slot; never empty.
+    queues: Arc<[Batcher<NewGeneration, Outcome>]>,
 }
 
 struct Shared {
@@ -55,9 +59,22 @@ impl Intake {
             clock,
             streams,
         });
-        let handler = move |batch| Box::pin(accept(shared.clone(), batch));
-        let batcher = Batcher::spawn("intake", config, Some(metrics), tasks, handler)?;
-        Ok(Self { batcher })
+        let slots = config.slots.max(1);
+        let one = BatchConfig {
+            slots: 1,
+            queue: config.queue.div_ceil(slots),
+            ..config
+        };
+        let queues: Result<Vec<_>, _> = (0..slots)
+            .map(|_| {
+                let shared = shared.clone();
+                let handler = move |batch| Box::pin(accept(shared.clone(), batch));
+                Batcher::spawn("intake", one, Some(metrics.clone()), tasks, handler)
+            })
+            .collect();
+        Ok(Self {
+            queues: queues?.into(),
+        })
     }
 
     /// Has a request accepted or refused. Returns how it was accepted and when. Dropping the future
@@ -66,7 +83,8 @@ impl Intake {
         &self,
         request: NewGeneration,
     ) -> Result<(Accepted, DateTime<Utc>), Problem> {
-        let outcome = self.batcher.try_submit(request).await;
+        let queue = &self.queues[slot_of(&request.brand_id, self.queues.len())];
+        let outcome = queue.try_submit(request).await;
         let (decision, at) = outcome.map_err(|error| match error {
             BatchError::Full => Problem::from(Code::Overloaded),
             BatchError::Closed => Problem::from(Code::ShuttingDown),
@@ -80,8 +98,15 @@ impl Intake {
 
     /// Takes no more requests; those that are in are still accepted.
     pub(crate) fn close(&self) {
-        self.batcher.close();
+        self.queues.iter().for_each(Batcher::close);
     }
+}
+
+/// The slot at which a brand's requests queue.
+fn slot_of(brand: &BrandId, slots: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    brand.hash(&mut hasher);
+    usize::try_from(hasher.finish() % slots as u64).unwrap_or(0)
 }
 
 /// One batch. Runs to its end whoever still listens.

@@ -10,6 +10,8 @@
 //! joiner and non-joiner (emoji families, Persian, Indic scripts) and the variation selectors 15 and
 //! 16 (text or emoji presentation).
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -71,6 +73,13 @@ impl TextFault {
 /// # Errors
 /// [`TextFault`] with the first fault in the text, or [`TextFault::TooLong`] when that is the only one.
 pub fn clean_text(text: &str, max: usize) -> Result<String, TextFault> {
+    if is_plain(text) {
+        return within(text.trim().to_owned(), max);
+    }
+    clean_any_text(text, max)
+}
+
+fn clean_any_text(text: &str, max: usize) -> Result<String, TextFault> {
     let text: String = text.nfc().collect();
     let text = text.trim();
     let mut graphemes = 0_usize;
@@ -90,22 +99,43 @@ pub fn clean_text(text: &str, max: usize) -> Result<String, TextFault> {
 /// # Errors
 /// [`TextFault::TooLong`] when more than `max` graphemes remain.
 pub fn clean_prompt(text: &str, max: usize) -> Result<String, TextFault> {
+    if is_plain(text) {
+        return within(one_spaced(text), max);
+    }
+    clean_any_prompt(text, max)
+}
+
+fn clean_any_prompt(text: &str, max: usize) -> Result<String, TextFault> {
     let text: String = text
         .nfc()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
         .collect();
     let visible = without_invisible(&text);
     // Leaving a character out can bring a letter and its mark together: compose again.
-    let text: String = visible
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .nfc()
-        .collect();
+    let text: String = one_spaced(&visible).nfc().collect();
     if text.graphemes(true).count() > max {
         return Err(TextFault::TooLong { max });
     }
     Ok(text)
+}
+
+/// Whether the text is printable ASCII and spaces: it is in NFC, nothing in it is hidden, and each
+/// byte is a grapheme. Most texts are, and the tables of Unicode were a quarter of intake's time.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// A plain text, if it is at most `max` long.
+fn within(text: String, max: usize) -> Result<String, TextFault> {
+    match text.len() <= max {
+        true => Ok(text),
+        false => Err(TextFault::TooLong { max }),
+    }
+}
+
+/// The words with one space between them.
+fn one_spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Leaves out every fault, again until none appears: leaving out one character can join two others
@@ -122,14 +152,14 @@ fn without_invisible(text: &str) -> String {
 }
 
 /// The grapheme without the characters at fault.
-fn visible_part(grapheme: &str) -> String {
+fn visible_part(grapheme: &str) -> Cow<'_, str> {
     if check_grapheme(grapheme).is_ok() {
-        return grapheme.to_owned();
+        return Cow::Borrowed(grapheme);
     }
     let kept = grapheme
         .chars()
         .filter(|&c| fault_of(c).is_none() && !joins(c));
-    kept.take(MAX_CHARS_PER_GRAPHEME).collect()
+    Cow::Owned(kept.take(MAX_CHARS_PER_GRAPHEME).collect())
 }
 
 /// The first fault in one grapheme. A joiner or selector is in order when something visible of the
@@ -291,6 +321,12 @@ mod tests {
         fn a_cleaned_prompt_passes_the_strict_rules(text in any::<String>()) {
             let clean = clean_prompt(&text, 10_000).unwrap();
             prop_assert_eq!(clean_text(&clean, 10_000), Ok(clean));
+        }
+
+        #[test]
+        fn plain_text_is_cleaned_as_any_other(text in "[ -~]{0,40}", max in 0_usize..40) {
+            prop_assert_eq!(clean_text(&text, max), clean_any_text(&text, max));
+            prop_assert_eq!(clean_prompt(&text, max), clean_any_prompt(&text, max));
         }
 
         #[test]
