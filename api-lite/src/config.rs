@@ -104,8 +104,8 @@ pub struct LimitArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Batches")]
 pub struct BatchArgs {
-    /// Intake transactions in flight at once
-    // Measured with 64 clients: 1, 2 and 4 slots gave 16,700, 19,800 and 22,800 requests a second.
+    /// Intake transactions in flight at once. A brand's requests always share the same one
+    // Four keep PostgreSQL's log busy while one of them is flushed; docs/adr/0002 has the reasoning.
     #[arg(long, env = "ATELIER_API_BATCH_SLOTS", value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u16).range(1..=64))]
     pub batch_slots: u16,
