@@ -30,7 +30,7 @@ struct Variant {
 /// The first is what all others are compared with.
 const VARIANTS: [Variant; 4] = [
     Variant {
-        name: "a transaction each, 64 at once",
+        name: "a transaction each, 64 slots",
         flags: &[
             ("--batch-slots", "64"),
             ("--batch-items", "1"),
