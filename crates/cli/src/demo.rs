@@ -71,7 +71,7 @@ async fn demonstrate(args: &DemoArgs, started: Instant) -> anyhow::Result<()> {
         .write(&folder, &finished)
         .context("the pictures cannot be written")?;
     ready::explain(&stage, &finished, &folder);
-    let first_ms = finished.iter().map(|one| one.after_ms).min().unwrap_or(0);
+    let first_ms = summary.first_picture_ms;
     output::note(&format!(
         "first picture {first_ms} ms after the start; --once --out DIR keeps the pictures"
     ));

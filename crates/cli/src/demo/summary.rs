@@ -17,7 +17,7 @@ pub(super) struct Summary {
     /// From this program's start until every role was ready.
     startup_ms: u64,
     /// From this program's start until the first picture was here.
-    first_picture_ms: u64,
+    pub(super) first_picture_ms: u64,
 }
 
 #[derive(Serialize)]
