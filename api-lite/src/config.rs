@@ -115,7 +115,7 @@ pub struct BatchArgs {
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub batch_items: u16,
 
-    /// Requests that may wait for a transaction; further ones are refused with 503
+    /// Requests that may wait for each of these transactions; further ones are refused with 503
     #[arg(long, env = "ATELIER_API_BATCH_QUEUE", value_name = "N", default_value_t = 4096,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub batch_queue: u32,

@@ -59,13 +59,8 @@ impl Intake {
             clock,
             streams,
         });
-        let slots = config.slots.max(1);
-        let one = BatchConfig {
-            slots: 1,
-            queue: config.queue.div_ceil(slots),
-            ..config
-        };
-        let queues: Result<Vec<_>, _> = (0..slots)
+        let one = BatchConfig { slots: 1, ..config };
+        let queues: Result<Vec<_>, _> = (0..config.slots.max(1))
             .map(|_| {
                 let shared = shared.clone();
                 let handler = move |batch| Box::pin(accept(shared.clone(), batch));
