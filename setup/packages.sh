@@ -42,12 +42,18 @@ have_redis() {
     [ -x /usr/bin/redis-server ] || [ -x /opt/homebrew/bin/redis-server ]
 }
 
-# need_packages [postgres] [redis]: a C compiler (the cryptography library is partly C) always.
+# Debian's python3 comes without what makes a virtual environment.
+have_python() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+have_node() { have node && have npm; }
+
+# need_packages [postgres] [redis] [python] [node]: a C compiler (the cryptography library is partly
+# C) always.
 need_packages() {
     missing=
     have cc || missing="$missing compiler"
-    for server in "$@"; do
-        "have_$server" || missing="$missing $server"
+    for package in "$@"; do
+        "have_$package" || missing="$missing $package"
     done
     if [ -z "$missing" ]; then return; fi
     say "missing:$missing"
@@ -56,7 +62,7 @@ need_packages() {
     elif have brew; then
         install_with_brew
     else
-        fail "install these by your system's means:$missing (PostgreSQL 15 or newer, Redis 7 or newer)"
+        fail "install these by your system's means:$missing (PostgreSQL 15, Redis 7, Python 3.11, Node 20, or newer)"
     fi
 }
 
@@ -65,6 +71,8 @@ install_with_apt() {
     case $missing in *compiler*) packages="$packages gcc libc6-dev" ;; esac
     case $missing in *postgres*) packages="$packages postgresql" ;; esac
     case $missing in *redis*) packages="$packages redis-server" ;; esac
+    case $missing in *python*) packages="$packages python3-venv" ;; esac
+    case $missing in *node*) packages="$packages nodejs npm" ;; esac
     as_root=
     if [ "$(id -u)" -ne 0 ]; then
         have sudo || fail "not root and no sudo; run as root: apt-get install$packages"
@@ -101,6 +109,8 @@ install_with_brew() {
     case $missing in *compiler*) fail "no C compiler; run: xcode-select --install" ;; esac
     case $missing in *postgres*) formulas="$formulas postgresql@17" ;; esac
     case $missing in *redis*) formulas="$formulas redis" ;; esac
+    case $missing in *python*) formulas="$formulas python" ;; esac
+    case $missing in *node*) formulas="$formulas node" ;; esac
     say "installing with Homebrew:$formulas"
     # shellcheck disable=SC2086 # $formulas is a list
     brew install $formulas >&2 || fail "brew install$formulas failed"

@@ -5,6 +5,7 @@
 //! - [`servers`] and [`TestDatabase`]: one database per test, cloned from a migrated template.
 //! - [`ChaosProxy`]: a TCP proxy that refuses, delays, cuts, freezes and loses replies on command.
 //! - [`ManualClock`] and [`wait`]: time driven by hand, and waiting on a predicate instead of sleeping.
+//! - [`foreign`]: pinned Python and Node packages to run beside Atelier.
 //!
 //! It knows nothing of Atelier but the pure `domain` crate, so every other crate can test with it.
 //! What it deliberately has not: mocks of PostgreSQL or Redis, and containers.
@@ -14,6 +15,7 @@ mod clock;
 mod database;
 mod durability;
 mod error;
+pub mod foreign;
 mod guard;
 mod launch;
 mod postgres;
