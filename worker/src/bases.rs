@@ -43,7 +43,7 @@ mod tests {
 
     fn picture(side: u32) -> Arc<Picture> {
         let pixels = vec![0; side as usize * side as usize * 3];
-        Arc::new(Picture::from_rgb(side, side, &pixels).unwrap())
+        Arc::new(Picture::from_rgb(side, side, pixels).unwrap())
     }
 
     #[test]

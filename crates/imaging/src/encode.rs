@@ -8,11 +8,13 @@
 //!
 //! No metadata is written but the sRGB mark of PNG.
 
+use std::borrow::Cow;
+
 use image::codecs::webp::WebPEncoder;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use png::{BitDepth, DeflateCompression, Filter, SrgbRenderingIntent};
 
-use crate::{ImagingError, Picture};
+use crate::{ImagingError, Picture, Samples};
 
 /// What a transparent picture is laid over when the format has no alpha.
 const JPEG_BACKGROUND: [u8; 3] = [255, 255, 255];
@@ -106,7 +108,7 @@ fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, ImagingError> {
             "a JPEG has at most 65535 pixels a side",
         ));
     };
-    let rgb = picture.to_rgb_over(JPEG_BACKGROUND);
+    let rgb = picture.rgb_over(JPEG_BACKGROUND);
     let mut out = Vec::with_capacity(rgb.len() / 8);
     let mut encoder = Encoder::new(&mut out, quality);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
@@ -132,10 +134,12 @@ fn webp(picture: &Picture) -> Result<Vec<u8>, ImagingError> {
 
 /// Straight samples, without the alpha channel where nothing is transparent: a quarter fewer to
 /// compress.
-fn samples(picture: &Picture) -> Result<(png::ColorType, Vec<u8>), ImagingError> {
-    if picture.is_opaque() {
-        Ok((png::ColorType::Rgb, picture.to_rgb_over(JPEG_BACKGROUND)))
-    } else {
-        Ok((png::ColorType::Rgba, picture.to_straight_rgba()?))
+fn samples(picture: &Picture) -> Result<(png::ColorType, Cow<'_, [u8]>), ImagingError> {
+    match picture.samples() {
+        Samples::Rgb(rgb) => Ok((png::ColorType::Rgb, Cow::Borrowed(rgb))),
+        Samples::PremultipliedRgba(_) => Ok((
+            png::ColorType::Rgba,
+            Cow::Owned(picture.to_straight_rgba()?),
+        )),
     }
 }

@@ -32,7 +32,7 @@ pub use compose::{
 pub use decode::{DecodeLimits, SourceFormat, decode, sniff};
 pub use encode::{Format, encode};
 pub use error::{ImagingError, PoolError};
-pub use picture::Picture;
+pub use picture::{Picture, Samples};
 pub use pool::{Pool, PoolConfig};
 pub use resize::{THUMBNAIL_SIDE_PX, resize, thumbnail};
 pub use text::Fonts;

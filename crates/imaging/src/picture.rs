@@ -1,19 +1,34 @@
 //! The one pixel format inside the crate.
 
+use std::borrow::Cow;
+
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{MulDiv, PixelType};
 
 use crate::ImagingError;
 
-/// Pixels: 8-bit RGBA, premultiplied, rows from the top without padding, never empty.
+/// The samples of a [`Picture`], rows from the top without padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Samples<'a> {
+    /// Three bytes a pixel; every pixel is opaque.
+    Rgb(&'a [u8]),
+    /// Four bytes a pixel, premultiplied; some pixel is not opaque.
+    PremultipliedRgba(&'a [u8]),
+}
+
+/// Pixels: 8 bits a sample, rows from the top without padding, never empty. RGB where every pixel
+/// is opaque, premultiplied RGBA otherwise, and nothing in between: two pictures that look the same
+/// are equal.
 ///
-/// Premultiplied because every resize, rotation and blend is only right on premultiplied samples:
-/// colour hidden in transparent pixels would otherwise bleed into the edges.
+/// Three samples where three will do, because every later stage then moves a quarter fewer bytes
+/// and no encoder has to take the alpha away again. Premultiplied because every resize, rotation
+/// and blend is only right on premultiplied samples: colour hidden in transparent pixels would
+/// otherwise bleed into the edges.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     width: u32,
     height: u32,
-    pixels: Vec<u8>,
+    samples: Vec<u8>,
     opaque: bool,
 }
 
@@ -29,20 +44,20 @@ impl Picture {
         height: u32,
         mut pixels: Vec<u8>,
     ) -> Result<Self, ImagingError> {
-        check_len(width, height, pixels.len())?;
-        let opaque = is_opaque(&pixels);
-        if !opaque {
-            let mut image = Image::from_slice_u8(width, height, &mut pixels, PixelType::U8x4)
-                .map_err(|error| ImagingError::internal("reading samples", error))?;
-            MulDiv::new()
-                .multiply_alpha_inplace(&mut image)
-                .map_err(|error| ImagingError::internal("premultiplying", error))?;
+        check_len(width, height, 4, pixels.len())?;
+        if is_opaque(&pixels) {
+            return Self::from_rgb(width, height, without_alpha(&pixels));
         }
+        let mut image = Image::from_slice_u8(width, height, &mut pixels, PixelType::U8x4)
+            .map_err(|error| ImagingError::internal("reading samples", error))?;
+        MulDiv::new()
+            .multiply_alpha_inplace(&mut image)
+            .map_err(|error| ImagingError::internal("premultiplying", error))?;
         Ok(Self {
             width,
             height,
-            pixels,
-            opaque,
+            samples: pixels,
+            opaque: false,
         })
     }
 
@@ -56,31 +71,34 @@ impl Picture {
         height: u32,
         pixels: Vec<u8>,
     ) -> Result<Self, ImagingError> {
-        check_len(width, height, pixels.len())?;
-        let opaque = is_opaque(&pixels);
-        Ok(Self {
-            width,
-            height,
-            pixels,
-            opaque,
-        })
-    }
-
-    /// Takes RGB samples, three bytes a pixel.
-    ///
-    /// # Errors
-    ///
-    /// As [`Picture::from_straight_rgba`], with `width * height * 3`.
-    pub fn from_rgb(width: u32, height: u32, rgb: &[u8]) -> Result<Self, ImagingError> {
-        check_len(width, height, rgb.len() / 3 * 4)?;
-        let mut pixels = Vec::with_capacity(rgb.len() / 3 * 4);
-        for &[r, g, b] in rgb.as_chunks::<3>().0 {
-            pixels.extend_from_slice(&[r, g, b, 255]);
+        check_len(width, height, 4, pixels.len())?;
+        if is_opaque(&pixels) {
+            return Self::from_rgb(width, height, without_alpha(&pixels));
         }
         Ok(Self {
             width,
             height,
-            pixels,
+            samples: pixels,
+            opaque: false,
+        })
+    }
+
+    /// Takes RGB samples, three bytes a pixel. A vector is taken as it is, a slice is copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`Picture::from_straight_rgba`], with `width * height * 3`.
+    pub fn from_rgb(
+        width: u32,
+        height: u32,
+        rgb: impl Into<Vec<u8>>,
+    ) -> Result<Self, ImagingError> {
+        let samples = rgb.into();
+        check_len(width, height, 3, samples.len())?;
+        Ok(Self {
+            width,
+            height,
+            samples,
             opaque: true,
         })
     }
@@ -109,10 +127,30 @@ impl Picture {
         self.opaque
     }
 
-    /// The premultiplied RGBA samples.
+    /// The samples as they are kept.
     #[must_use]
-    pub fn premultiplied_rgba(&self) -> &[u8] {
-        &self.pixels
+    pub fn samples(&self) -> Samples<'_> {
+        match self.opaque {
+            true => Samples::Rgb(&self.samples),
+            false => Samples::PremultipliedRgba(&self.samples),
+        }
+    }
+
+    /// The samples as premultiplied RGBA; an opaque picture's are converted.
+    #[must_use]
+    pub fn premultiplied_rgba(&self) -> Cow<'_, [u8]> {
+        match self.samples() {
+            Samples::Rgb(rgb) => Cow::Owned(with_alpha(rgb)),
+            Samples::PremultipliedRgba(rgba) => Cow::Borrowed(rgba),
+        }
+    }
+
+    /// Writes the samples as premultiplied RGBA into memory of exactly that size.
+    pub(crate) fn write_premultiplied_rgba(&self, target: &mut [u8]) {
+        match self.samples() {
+            Samples::Rgb(rgb) => write_with_alpha(rgb, target),
+            Samples::PremultipliedRgba(rgba) => target.copy_from_slice(rgba),
+        }
     }
 
     /// One premultiplied RGBA pixel, `None` outside the picture.
@@ -122,7 +160,13 @@ impl Picture {
             return None;
         }
         let index = y as usize * self.width as usize + x as usize;
-        self.pixels.as_chunks::<4>().0.get(index).copied()
+        match self.samples() {
+            Samples::Rgb(rgb) => {
+                let [r, g, b] = rgb.as_chunks::<3>().0.get(index).copied()?;
+                Some([r, g, b, 255])
+            }
+            Samples::PremultipliedRgba(rgba) => rgba.as_chunks::<4>().0.get(index).copied(),
+        }
     }
 
     /// The samples with straight alpha.
@@ -131,8 +175,8 @@ impl Picture {
     ///
     /// [`ImagingError::Internal`] if the division fails.
     pub fn to_straight_rgba(&self) -> Result<Vec<u8>, ImagingError> {
-        if self.opaque {
-            return Ok(self.pixels.clone());
+        if let Samples::Rgb(rgb) = self.samples() {
+            return Ok(with_alpha(rgb));
         }
         let source = self.view()?;
         let mut straight = Image::new(self.width, self.height, PixelType::U8x4);
@@ -145,20 +189,37 @@ impl Picture {
     /// RGB samples, laid over an opaque background where the picture is transparent.
     #[must_use]
     pub fn to_rgb_over(&self, background: [u8; 3]) -> Vec<u8> {
-        let mut rgb = Vec::with_capacity(self.pixels.len() / 4 * 3);
-        for &[r, g, b, a] in self.pixels.as_chunks::<4>().0 {
+        self.rgb_over(background).into_owned()
+    }
+
+    /// As [`Picture::to_rgb_over`], without a copy where the picture is opaque.
+    pub(crate) fn rgb_over(&self, background: [u8; 3]) -> Cow<'_, [u8]> {
+        let rgba = match self.samples() {
+            Samples::Rgb(rgb) => return Cow::Borrowed(rgb),
+            Samples::PremultipliedRgba(rgba) => rgba,
+        };
+        let mut rgb = Vec::with_capacity(rgba.len() / 4 * 3);
+        for &[r, g, b, a] in rgba.as_chunks::<4>().0 {
             let behind = u16::from(255 - a);
             for (sample, under) in [r, g, b].into_iter().zip(background) {
                 let part = (u16::from(under) * behind + 127) / 255;
                 rgb.push(u16::from(sample).saturating_add(part).min(255) as u8);
             }
         }
-        rgb
+        Cow::Owned(rgb)
     }
 
+    /// What the resizer reads: three or four samples a pixel.
     pub(crate) fn view(&self) -> Result<ImageRef<'_>, ImagingError> {
-        ImageRef::new(self.width, self.height, &self.pixels, PixelType::U8x4)
+        ImageRef::new(self.width, self.height, &self.samples, self.pixel_type())
             .map_err(|error| ImagingError::internal("reading samples", error))
+    }
+
+    pub(crate) fn pixel_type(&self) -> PixelType {
+        match self.opaque {
+            true => PixelType::U8x3,
+            false => PixelType::U8x4,
+        }
     }
 }
 
@@ -172,19 +233,45 @@ impl std::fmt::Debug for Picture {
     }
 }
 
-fn is_opaque(pixels: &[u8]) -> bool {
-    pixels
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .all(|pixel| pixel[3] == 255)
+fn is_opaque(rgba: &[u8]) -> bool {
+    // Whole blocks at a time, so that the compiler can compare many pixels at once and a picture
+    // with alpha is left early.
+    let blocks = rgba.chunks(4096);
+    blocks
+        .map(|block| {
+            let pixels = block.as_chunks::<4>().0.iter();
+            pixels.fold(255, |all, pixel| all & pixel[3])
+        })
+        .all(|all| all == 255)
 }
 
-fn check_len(width: u32, height: u32, len: usize) -> Result<(), ImagingError> {
+fn with_alpha(rgb: &[u8]) -> Vec<u8> {
+    let mut rgba = vec![0; rgb.len() / 3 * 4];
+    write_with_alpha(rgb, &mut rgba);
+    rgba
+}
+
+fn write_with_alpha(rgb: &[u8], rgba: &mut [u8]) {
+    let pixels = rgb.as_chunks::<3>().0.iter();
+    for (target, &[r, g, b]) in rgba.as_chunks_mut::<4>().0.iter_mut().zip(pixels) {
+        *target = [r, g, b, 255];
+    }
+}
+
+fn without_alpha(rgba: &[u8]) -> Vec<u8> {
+    let mut rgb = vec![0; rgba.len() / 4 * 3];
+    let pixels = rgba.as_chunks::<4>().0.iter();
+    for (target, &[r, g, b, _]) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
+        *target = [r, g, b];
+    }
+    rgb
+}
+
+fn check_len(width: u32, height: u32, samples: u64, len: usize) -> Result<(), ImagingError> {
     if width == 0 || height == 0 {
         return Err(ImagingError::Empty { width, height });
     }
-    if u64::from(width) * u64::from(height) * 4 != len as u64 {
+    if u64::from(width) * u64::from(height) * samples != len as u64 {
         return Err(ImagingError::plan(
             "",
             "sample count does not match width and height",

@@ -1,12 +1,19 @@
 //! Changing size: Lanczos3 on premultiplied samples.
 
+use std::cell::RefCell;
+
 use fast_image_resize::images::Image;
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::{ImagingError, Picture};
 
 /// The usual longest side of a thumbnail.
 pub const THUMBNAIL_SIDE_PX: u32 = 300;
+
+thread_local! {
+    /// Keeps the memory between the two passes from one picture to the next.
+    static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
+}
 
 /// A rectangle of the source, in its pixels.
 #[derive(Clone, Copy, Debug)]
@@ -64,20 +71,22 @@ pub(crate) fn resize_crop(
     if width == 0 || height == 0 {
         return Err(ImagingError::Empty { width, height });
     }
-    let mut target = Image::new(width, height, PixelType::U8x4);
+    let mut target = Image::new(width, height, picture.pixel_type());
     // The samples are premultiplied already, so the resizer must not do it again.
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .crop(crop.x, crop.y, crop.width, crop.height)
         .use_alpha(false);
-    Resizer::new()
-        .resize(&picture.view()?, &mut target, &options)
+    let source = picture.view()?;
+    RESIZER
+        .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
         .map_err(|error| ImagingError::internal("resizing", error))?;
-    let mut pixels = target.into_vec();
-    if !picture.is_opaque() {
-        restore_premultiplied(&mut pixels);
+    let mut samples = target.into_vec();
+    if picture.is_opaque() {
+        return Picture::from_rgb(width, height, samples);
     }
-    Picture::from_premultiplied_rgba(width, height, pixels)
+    restore_premultiplied(&mut samples);
+    Picture::from_premultiplied_rgba(width, height, samples)
 }
 
 /// Lanczos overshoots: a colour sample may come out above its alpha, which no premultiplied pixel

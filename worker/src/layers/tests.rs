@@ -60,7 +60,7 @@ fn filled(product: &Product, value: &Value) -> Customizations {
 }
 
 fn picture(shade: u8) -> Arc<Picture> {
-    Arc::new(Picture::from_rgb(1, 1, &[shade; 3]).unwrap())
+    Arc::new(Picture::from_rgb(1, 1, [shade; 3]).unwrap())
 }
 
 fn planned(product: &Product, value: &Value, base: Option<&Arc<Picture>>) -> Composition {

@@ -143,7 +143,7 @@ async fn a_fetched_answer_is_taken_from_the_object_store_and_nothing_is_asked() 
     let claimed = claimed_by_the_dying(&world, id).await;
     let attempt = AttemptId(Uuid::now_v7());
     let key = raw_key(id, attempt);
-    let picture = Picture::from_rgb(4, 4, &[9; 48]).unwrap();
+    let picture = Picture::from_rgb(4, 4, [9; 48]).unwrap();
     let bytes = encode(&picture, Format::Png).unwrap().into();
     world.objects.put(&key, "image/png", bytes).await.unwrap();
     let lease = claimed.lease;

@@ -99,7 +99,7 @@ impl Studio {
     }
 
     fn finished(&self) -> Finished {
-        let picture = Picture::from_rgb(8, 6, &[200, 40, 40].repeat(48)).unwrap();
+        let picture = Picture::from_rgb(8, 6, [200, 40, 40].repeat(48)).unwrap();
         Finished {
             bytes: encode(&picture, Format::Png).unwrap().into(),
             content_type: "image/png".to_owned(),

@@ -97,7 +97,7 @@ impl World {
             .await
             .unwrap();
         let pixels = [90, 120, 150].repeat((SIDE * SIDE) as usize);
-        let base = Picture::from_rgb(SIDE, SIDE, &pixels).unwrap();
+        let base = Picture::from_rgb(SIDE, SIDE, pixels).unwrap();
         let key = base_image_key("0123", "png");
         let bytes = encode(&base, Format::Png).unwrap().into();
         self.objects.put(&key, "image/png", bytes).await.unwrap();

@@ -113,13 +113,6 @@ pub(super) fn draw_picture(
         (area.width, area.height),
     )?;
     let scaled = resize_crop(picture, placement.crop, placement.width, placement.height)?;
-    let source =
-        PixmapRef::from_bytes(scaled.premultiplied_rgba(), scaled.width(), scaled.height()).ok_or(
-            ImagingError::Internal {
-                what: "reading a placed picture",
-                source: None,
-            },
-        )?;
     let transform = to_surface.pre_concat(area.transform());
     if !area.is_turned() {
         let x = (transform.tx + placement.offset_x).round() as i32;
@@ -127,17 +120,19 @@ pub(super) fn draw_picture(
         let all_of_it = (0, 0, pixels.width(), pixels.height());
         if (x, y, scaled.width(), scaled.height()) == all_of_it && scaled.is_opaque() {
             // Laying it over would give the same pixels; it was a third of a composition's time.
-            pixels
-                .data_mut()
-                .copy_from_slice(scaled.premultiplied_rgba());
+            scaled.write_premultiplied_rgba(pixels.data_mut());
             return Ok(());
         }
+        let samples = scaled.premultiplied_rgba();
+        let source = pixmap(&samples, &scaled)?;
         let paint = PixmapPaint::default();
         pixels.draw_pixmap(x, y, source, &paint, Transform::identity(), None);
         return Ok(());
     }
     let transform = transform.pre_translate(placement.offset_x, placement.offset_y);
     let (width, height) = (scaled.width() as f32, scaled.height() as f32);
+    let samples = scaled.premultiplied_rgba();
+    let source = pixmap(&samples, &scaled)?;
     let shader = Pattern::new(
         source,
         SpreadMode::Pad,
@@ -147,6 +142,13 @@ pub(super) fn draw_picture(
     );
     fill_rect(pixels, (width, height), &paint_with(shader), transform);
     Ok(())
+}
+
+fn pixmap<'a>(rgba: &'a [u8], picture: &Picture) -> Result<PixmapRef<'a>, ImagingError> {
+    PixmapRef::from_bytes(rgba, picture.width(), picture.height()).ok_or(ImagingError::Internal {
+        what: "reading a placed picture",
+        source: None,
+    })
 }
 
 fn draw_fill(pixels: &mut Pixmap, to_surface: Transform, area: Area, color: Color) {

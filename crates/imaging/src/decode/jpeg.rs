@@ -32,9 +32,9 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Ima
     limits.check_sides(width, height)?;
     let samples = decoder.decode().map_err(fault)?;
     let picture = match info.pixel_format {
-        PixelFormat::RGB24 => Picture::from_rgb(width, height, &samples)?,
-        PixelFormat::L8 => Picture::from_rgb(width, height, &grey_to_rgb(&samples))?,
-        PixelFormat::CMYK32 => Picture::from_rgb(width, height, &cmyk_to_rgb(&samples))?,
+        PixelFormat::RGB24 => Picture::from_rgb(width, height, samples)?,
+        PixelFormat::L8 => Picture::from_rgb(width, height, grey_to_rgb(&samples))?,
+        PixelFormat::CMYK32 => Picture::from_rgb(width, height, cmyk_to_rgb(&samples))?,
         PixelFormat::L16 => {
             return Err(ImagingError::UnsupportedLayout {
                 format: SourceFormat::Jpeg,

@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use crate::{ImagingError, Picture};
+use crate::{ImagingError, Picture, Samples};
 
 /// Applies the orientation of an EXIF block; without one, or with a damaged one, the picture stays
 /// as it is.
@@ -19,15 +19,34 @@ pub(super) fn upright(picture: Picture, exif: Option<&[u8]>) -> Result<Picture, 
     } else {
         (picture.width(), picture.height())
     };
-    let source = picture.premultiplied_rgba().as_chunks::<4>().0;
-    let mut pixels = Vec::with_capacity(picture.premultiplied_rgba().len());
-    for y in 0..out_height as usize {
-        for x in 0..out_width as usize {
-            let (from_x, from_y) = source_position(orientation, x, y, width, height);
-            pixels.extend_from_slice(&source[from_y * width + from_x]);
+    let from = |x, y| source_position(orientation, x, y, width, height);
+    match picture.samples() {
+        Samples::Rgb(rgb) => {
+            let turned = turned::<3>(rgb, width, (out_width, out_height), from);
+            Picture::from_rgb(out_width, out_height, turned)
+        }
+        Samples::PremultipliedRgba(rgba) => {
+            let turned = turned::<4>(rgba, width, (out_width, out_height), from);
+            Picture::from_premultiplied_rgba(out_width, out_height, turned)
         }
     }
-    Picture::from_premultiplied_rgba(out_width, out_height, pixels)
+}
+
+fn turned<const SAMPLES: usize>(
+    source: &[u8],
+    width: usize,
+    (out_width, out_height): (u32, u32),
+    from: impl Fn(usize, usize) -> (usize, usize),
+) -> Vec<u8> {
+    let pixels = source.as_chunks::<SAMPLES>().0;
+    let mut turned = Vec::with_capacity(source.len());
+    for y in 0..out_height as usize {
+        for x in 0..out_width as usize {
+            let (from_x, from_y) = from(x, y);
+            turned.extend_from_slice(&pixels[from_y * width + from_x]);
+        }
+    }
+    turned
 }
 
 fn swaps_sides(orientation: Orientation) -> bool {

@@ -45,10 +45,10 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Ima
     // Reading on to the end is what notices a file that was cut off after its pixels.
     reader.finish().map_err(fault)?;
     let picture = match frame.color_type {
-        ColorType::Rgb => Picture::from_rgb(width, height, &samples)?,
+        ColorType::Rgb => Picture::from_rgb(width, height, samples)?,
         ColorType::Rgba => Picture::from_straight_rgba(width, height, samples)?,
         ColorType::Grayscale => {
-            Picture::from_rgb(width, height, &super::jpeg::grey_to_rgb(&samples))?
+            Picture::from_rgb(width, height, super::jpeg::grey_to_rgb(&samples))?
         }
         ColorType::GrayscaleAlpha => {
             let rgba = samples

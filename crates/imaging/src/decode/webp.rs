@@ -30,7 +30,7 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Ima
     let mut samples = vec![0; len];
     decoder.read_image(&mut samples).map_err(fault)?;
     let picture = match color {
-        ColorType::Rgb8 => Picture::from_rgb(width, height, &samples)?,
+        ColorType::Rgb8 => Picture::from_rgb(width, height, samples)?,
         ColorType::Rgba8 => Picture::from_straight_rgba(width, height, samples)?,
         _ => {
             return Err(ImagingError::UnsupportedLayout {

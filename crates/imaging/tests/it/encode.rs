@@ -13,6 +13,13 @@ pub fn psnr(a: &[u8], b: &[u8]) -> f64 {
     10.0 * (255.0_f64.powi(2) / (squares / a.len() as f64)).log10()
 }
 
+/// The largest difference of two rows of samples.
+pub fn worst(a: &[u8], b: &[u8]) -> u8 {
+    assert_eq!(a.len(), b.len());
+    let differences = a.iter().zip(b).map(|(a, b)| a.abs_diff(*b));
+    differences.max().unwrap()
+}
+
 /// A photograph that fades out to the right.
 fn fading() -> Picture {
     let photograph = photograph();
@@ -33,11 +40,7 @@ fn lossless_formats_give_back_every_sample() {
         for format in [Format::Png, Format::WebpLossless] {
             let file = encode(&picture, format).unwrap();
             let back = decode(&file, &DecodeLimits::default()).unwrap();
-            let samples = picture
-                .premultiplied_rgba()
-                .iter()
-                .zip(back.premultiplied_rgba());
-            let worst = samples.map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+            let worst = worst(&picture.premultiplied_rgba(), &back.premultiplied_rgba());
             assert!(worst <= allowed, "{format:?} differs by {worst}");
             let oracle = image::load_from_memory(&file).unwrap();
             assert_eq!(oracle.color().has_alpha(), !picture.is_opaque());
