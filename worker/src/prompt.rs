@@ -86,7 +86,7 @@ async fn named_template(worker: &Worker, claim: &Claimed) -> Result<Option<Templ
         .ok_or(Stop::Failed(FailureCode::PromptFailed))
 }
 
-/// The size to ask for: that of the largest place the picture goes to, within what the model draws.
+/// The size to ask for: that of the largest place the picture goes to, as near as the model draws it.
 fn size(
     product: &Product,
     customizations: &Customizations,
@@ -94,13 +94,8 @@ fn size(
     model: &str,
 ) -> (u32, u32) {
     let (width, height) = layers::generated_size(product, customizations);
-    let Some(can) = provider.capabilities(model) else {
-        return (width, height);
-    };
-    let (w, h) = (f64::from(width), f64::from(height));
-    let by_side = f64::from(can.max_side_px) / w.max(h);
-    let by_pixels = (can.max_pixels as f64 / (w * h)).sqrt();
-    let scale = by_side.min(by_pixels).min(1.0);
-    let scaled = |side: f64| ((side * scale).floor() as u32).max(1);
-    (scaled(w), scaled(h))
+    match provider.model(model) {
+        Some(model) => model.sizes.nearest(width, height),
+        None => (width, height),
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{AttemptId, Micros};
-use providers::{ErrorKind, ImageRequest, seed_of};
+use providers::{ErrorKind, ImageRequest};
 use service::telemetry::error_chain;
 use store::ledger::{self, NewAttempt, OpenState};
 
@@ -100,16 +100,12 @@ async fn fresh(worker: &Worker, job: &Job, order: &Order) -> Result<Paid, Stop> 
         .await?;
     let provider = &order.provider;
     let attempt = ids::attempt(worker.clock.as_ref());
+    let size_px = (order.width_px, order.height_px);
     let request = ImageRequest {
-        attempt,
-        model: order.model.clone(),
-        prompt: order.prompt.prompt.clone(),
         negative_prompt: order.prompt.negative_prompt.clone(),
-        width_px: order.width_px,
-        height_px: order.height_px,
         quality: order.quality.clone(),
         style: order.style.clone(),
-        seed: seed_of(attempt),
+        ..ImageRequest::generate(attempt, &order.model, &order.prompt.prompt, size_px)
     };
     let prepared = provider.prepare(&request).map_err(|error| {
         tracing::warn!(error = error_chain(&error), "the request cannot be made");

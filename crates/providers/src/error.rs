@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use domain::Micros;
 
+use crate::rate::RateHints;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// What kind of failure it was.
@@ -131,6 +133,7 @@ pub struct ProviderError {
     spent: Spent,
     next: Next,
     detail: String,
+    rate: Box<RateHints>,
     #[source]
     source: Option<Source>,
 }
@@ -234,6 +237,7 @@ impl ProviderError {
             spent,
             next,
             detail: detail.to_string(),
+            rate: Box::default(),
             source: None,
         }
     }
@@ -243,6 +247,18 @@ impl ProviderError {
     pub fn because(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// The same error with what the answer said about the provider's limits.
+    #[must_use]
+    pub fn with_rate(mut self, rate: RateHints) -> Self {
+        self.rate = Box::new(rate);
+        self
+    }
+
+    /// What the answer said about the provider's limits; empty where there was none.
+    pub fn rate(&self) -> &RateHints {
+        &self.rate
     }
 
     /// Which provider it was.

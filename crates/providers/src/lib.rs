@@ -10,22 +10,30 @@
 //! it are the worker's.
 
 mod config;
+mod credential;
 mod error;
 mod fetch;
 mod http;
+mod models;
 mod provider;
+mod rate;
 mod registry;
 mod request;
 mod synthetic;
+#[expect(dead_code, reason = "the adapters over the network come next")]
+mod transport;
 mod wire;
 
 pub use config::{ConfigError, FetchConfig, ProvidersConfig, SyntheticConfig};
+pub use credential::{CallContext, Credential};
 pub use error::{ErrorKind, Next, ProviderError, Sent, Spent};
 pub use fetch::{FetchError, Fetcher, RefusedAddress};
-pub use provider::{
-    Canceled, Capabilities, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted,
+pub use models::{
+    Charged, ControlSyntax, Model, ModelRow, NegativePrompt, Price, PriceBasis, Recovery, Sizes,
 };
+pub use provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
+pub use rate::{RateHints, RateWindow};
 pub use registry::{Providers, UnknownProvider};
-pub use request::{ImageRequest, seed_of};
+pub use request::{Background, ImageRequest, InputImage, Operation, OperationKind, seed_of};
 pub use synthetic::{Failure, FailurePlan, PlanError, Synthetic};
 pub use wire::Prepared;

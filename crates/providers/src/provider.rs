@@ -19,9 +19,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::{AttemptId, Micros};
-use tokio::time::Instant;
 
+use crate::credential::CallContext;
 use crate::error::ProviderError;
+use crate::models::Model;
+use crate::rate::RateHints;
 use crate::request::ImageRequest;
 use crate::wire::Prepared;
 
@@ -34,8 +36,8 @@ pub trait Provider: Send + Sync + 'static {
     /// The model used where neither brand nor product names one.
     fn default_model(&self) -> &str;
 
-    /// What `model` can do; `None` where this provider has no such model.
-    fn capabilities(&self, model: &str) -> Option<Capabilities>;
+    /// What `model` can do and costs; `None` where this provider has no such model.
+    fn model(&self, model: &str) -> Option<Model>;
 
     /// Turns a request into the exact bytes that would be sent. Pure: the same request gives the
     /// same bytes, nothing is called, nothing is remembered.
@@ -49,12 +51,12 @@ pub trait Provider: Send + Sync + 'static {
     /// Dropping the future leaves the outcome unknown: reconcile.
     ///
     /// # Errors
-    /// Classified: see [`ProviderError`]. Past `deadline` it is a
+    /// Classified: see [`ProviderError`]. Past the deadline it is a
     /// [`Timeout`](crate::ErrorKind::Timeout).
     async fn submit(
         &self,
         prepared: Prepared,
-        deadline: Instant,
+        call: CallContext<'_>,
     ) -> Result<Submitted, ProviderError>;
 
     /// Asks for the picture of an accepted call, and brings it when it is there. May be cancelled
@@ -63,7 +65,11 @@ pub trait Provider: Send + Sync + 'static {
     /// # Errors
     /// Classified. Failing to ask keeps the attempt open
     /// ([`Next::PollAfter`](crate::Next::PollAfter)).
-    async fn poll(&self, provider_ref: &str, deadline: Instant) -> Result<Polled, ProviderError>;
+    async fn poll(
+        &self,
+        provider_ref: &str,
+        call: CallContext<'_>,
+    ) -> Result<Polled, ProviderError>;
 
     /// Asks the provider to stop an accepted call. May be cancelled and repeated.
     ///
@@ -72,7 +78,7 @@ pub trait Provider: Send + Sync + 'static {
     async fn cancel(
         &self,
         provider_ref: &str,
-        deadline: Instant,
+        call: CallContext<'_>,
     ) -> Result<Canceled, ProviderError>;
 
     /// Finds out what became of an attempt whose submit had no answer. May be cancelled and
@@ -84,24 +90,8 @@ pub trait Provider: Send + Sync + 'static {
     async fn reconcile(
         &self,
         open: &OpenAttempt,
-        deadline: Instant,
+        call: CallContext<'_>,
     ) -> Result<Reconciled, ProviderError>;
-}
-
-/// What a model can do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Capabilities {
-    /// The longest side it draws, in pixels.
-    pub max_side_px: u32,
-    /// The most pixels it draws in one picture.
-    pub max_pixels: u64,
-    /// Whether it draws exactly the size asked for; otherwise the nearest of its own.
-    pub exact_size: bool,
-    /// Whether it takes a negative prompt.
-    pub negative_prompt: bool,
-    /// Whether [`Provider::reconcile`] can give proof either way. Where it cannot, "never twice" and
-    /// "always delivered" cannot both hold, and the brand's policy decides.
-    pub reconcilable: bool,
 }
 
 /// The answer to a submit.
@@ -113,6 +103,8 @@ pub enum Submitted {
     Accepted {
         /// The provider's id of the call; ask for it with [`Provider::poll`].
         provider_ref: String,
+        /// What its answer said about its limits.
+        rate: RateHints,
     },
 }
 
@@ -141,13 +133,21 @@ pub struct Finished {
     pub cost: Micros,
     /// Tokens billed, for providers that bill by token.
     pub tokens: Option<i32>,
+    /// What the answer said about the provider's limits.
+    pub rate: RateHints,
+    /// What the adapter had to change or leave out, and what the provider said it changed, for the
+    /// generation's record. No shopper text stands here.
+    pub notes: Vec<String>,
 }
 
 /// The answer to a cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Canceled {
-    /// It stops, and costs no more than it did.
-    Stopped,
+    /// It stops, and costs this much all the same, in millionths of a US dollar.
+    Stopped {
+        /// Nothing where the provider does not charge for stopped calls.
+        cost: Micros,
+    },
     /// It had ended before.
     TooLate,
     /// This provider cannot stop a call.

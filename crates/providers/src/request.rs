@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use domain::AttemptId;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 /// One picture to be made, as the prompt builder and the product's zones decided it.
 ///
@@ -29,6 +33,153 @@ pub struct ImageRequest {
     pub style: String,
     /// Where the provider starts its randomness: see [`seed_of`].
     pub seed: u64,
+    /// What is to be done.
+    pub operation: Operation,
+    /// What is behind the subject.
+    pub background: Background,
+    /// A hash that stands for the shopper at the provider, for its abuse reports. Never a name or an
+    /// address.
+    pub shopper: Option<String>,
+    /// Where the provider may announce the end of the call.
+    pub callback_url: Option<Url>,
+    /// How long the provider may leave the call unstarted; after that it must not start it.
+    pub start_within: Option<Duration>,
+}
+
+/// What a provider is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Draw from the prompt alone.
+    Generate,
+    /// Draw anew from these pictures and the prompt, where a mask is given only inside it.
+    Edit {
+        /// The pictures, the first being the one that the mask belongs to.
+        images: Vec<InputImage>,
+        /// Transparent where the picture may change. As large as the first picture.
+        mask: Option<InputImage>,
+    },
+    /// Take what is inside the mask out of the picture.
+    Erase {
+        /// The picture.
+        image: InputImage,
+        /// Transparent where something is to go.
+        mask: InputImage,
+    },
+    /// Draw on beyond the picture's edges.
+    Outpaint {
+        /// The picture.
+        image: InputImage,
+        /// How far to the left, top, right and bottom, in pixels.
+        margins_px: [u32; 4],
+    },
+    /// Cut out the subject.
+    RemoveBackground {
+        /// The picture.
+        image: InputImage,
+    },
+}
+
+impl Operation {
+    /// What a model must be able to do for it.
+    pub fn kind(&self) -> OperationKind {
+        match self {
+            Self::Generate => OperationKind::Generate,
+            Self::Edit { mask: None, .. } => OperationKind::Edit,
+            Self::Edit { mask: Some(_), .. } => OperationKind::Inpaint,
+            Self::Erase { .. } => OperationKind::Erase,
+            Self::Outpaint { .. } => OperationKind::Outpaint,
+            Self::RemoveBackground { .. } => OperationKind::RemoveBackground,
+        }
+    }
+}
+
+/// The operations by name, as the model registry and requirements spell them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OperationKind {
+    /// From the prompt alone.
+    Generate,
+    /// From pictures and a prompt.
+    Edit,
+    /// The same, inside a mask.
+    Inpaint,
+    /// Out of the picture.
+    Erase,
+    /// Beyond the edges.
+    Outpaint,
+    /// The subject alone.
+    RemoveBackground,
+}
+
+impl OperationKind {
+    /// As it is written in data and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Edit => "edit",
+            Self::Inpaint => "inpaint",
+            Self::Erase => "erase",
+            Self::Outpaint => "outpaint",
+            Self::RemoveBackground => "remove-background",
+        }
+    }
+}
+
+/// What is behind the subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Background {
+    /// Whatever the model draws.
+    #[default]
+    Any,
+    /// Nothing: the picture has an alpha channel.
+    Transparent,
+    /// Something: no alpha channel.
+    Opaque,
+}
+
+/// A picture that goes to a provider. `Debug` shows its size and not its bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InputImage {
+    /// The picture, as PNG, JPEG or WebP.
+    pub bytes: Bytes,
+    /// Its media type, such as `image/png`.
+    pub content_type: &'static str,
+}
+
+impl fmt::Debug for InputImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InputImage")
+            .field("size_bytes", &self.bytes.len())
+            .field("content_type", &self.content_type)
+            .finish()
+    }
+}
+
+impl ImageRequest {
+    /// A picture from a prompt alone, with everything else as the provider likes it.
+    pub fn generate(
+        attempt: AttemptId,
+        model: impl Into<String>,
+        prompt: impl Into<String>,
+        (width_px, height_px): (u32, u32),
+    ) -> Self {
+        Self {
+            attempt,
+            model: model.into(),
+            prompt: prompt.into(),
+            negative_prompt: None,
+            width_px,
+            height_px,
+            quality: String::new(),
+            style: String::new(),
+            seed: seed_of(attempt),
+            operation: Operation::Generate,
+            background: Background::Any,
+            shopper: None,
+            callback_url: None,
+            start_within: None,
+        }
+    }
 }
 
 impl fmt::Debug for ImageRequest {
@@ -53,6 +204,8 @@ impl fmt::Debug for ImageRequest {
             .field("quality", &self.quality)
             .field("style", &self.style)
             .field("seed", &self.seed)
+            .field("operation", &self.operation)
+            .field("background", &self.background)
             .finish()
     }
 }
@@ -79,15 +232,8 @@ mod tests {
     fn debug_never_shows_what_the_shopper_wrote() {
         let attempt = AttemptId(Uuid::from_u128(1));
         let request = ImageRequest {
-            attempt,
-            model: "waves-1".into(),
-            prompt: "for my sister Aurelia".into(),
             negative_prompt: Some("Bartholomew".into()),
-            width_px: 8,
-            height_px: 8,
-            quality: String::new(),
-            style: String::new(),
-            seed: seed_of(attempt),
+            ..ImageRequest::generate(attempt, "waves-1", "for my sister Aurelia", (8, 8))
         };
         let shown = format!("{request:?}");
         assert!(shown.contains("prompt_bytes: 21"), "{shown}");

@@ -22,9 +22,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::NaiveDate;
 use domain::{AttemptId, Micros};
 use http::Method;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until, timeout_at};
 
 pub use self::failures::{Failure, FailurePlan, PlanError};
 
@@ -34,11 +35,14 @@ use self::palette::Palette;
 use self::png_writer::PngWriter;
 use self::pool::Pool;
 use crate::config::{ConfigError, SyntheticConfig};
+use crate::credential::CallContext;
 use crate::error::{ErrorKind, Next, ProviderError};
-use crate::provider::{
-    Canceled, Capabilities, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted,
+use crate::models::{
+    Charged, ControlSyntax, Model, ModelRow, NegativePrompt, Price, PriceBasis, Recovery, Sizes,
 };
-use crate::request::ImageRequest;
+use crate::provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
+use crate::rate::RateHints;
+use crate::request::{ImageRequest, OperationKind};
 use crate::wire::Prepared;
 
 const NAME: &str = "synthetic";
@@ -46,6 +50,8 @@ const MODEL: &str = "marble-1";
 const MAX_SIDE_PX: u32 = 4_096;
 /// 4096 by 4096, the largest square that the sides allow.
 const MAX_PIXELS: u64 = 16_777_216;
+/// As long as the longest of the large providers.
+const MAX_PROMPT_CHARS: u32 = 32_000;
 /// What a refusal for lack of room asks the caller to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -122,6 +128,8 @@ impl Synthetic {
             provider_ref: Some(format!("{NAME}-{attempt}")),
             cost: self.price,
             tokens: None,
+            rate: RateHints::default(),
+            notes: Vec::new(),
         }))
     }
 
@@ -166,14 +174,35 @@ impl Provider for Synthetic {
         MODEL
     }
 
-    fn capabilities(&self, _model: &str) -> Option<Capabilities> {
-        Some(Capabilities {
-            max_side_px: MAX_SIDE_PX,
-            max_pixels: MAX_PIXELS,
-            exact_size: true,
-            negative_prompt: true,
-            reconcilable: true,
-        })
+    fn model(&self, model: &str) -> Option<Model> {
+        Some(Model::of(ModelRow {
+            name: model.to_owned(),
+            operations: vec![OperationKind::Generate],
+            sizes: Sizes::Free {
+                multiple_of_px: 1,
+                max_side_px: MAX_SIDE_PX,
+                min_pixels: 1,
+                max_pixels: MAX_PIXELS,
+                max_ratio: MAX_SIDE_PX,
+            },
+            transparent: false,
+            negative_prompt: NegativePrompt::Native,
+            max_prompt_chars: MAX_PROMPT_CHARS,
+            max_input_images: 0,
+            control_syntax: ControlSyntax::None,
+            recovery: Recovery::Always,
+            refusal_charged: Charged::No,
+            retires_at: None,
+            replaced_by: None,
+            price: Price {
+                basis: PriceBasis::PerImage {
+                    nano: self.price.0.saturating_mul(1_000),
+                },
+                valid_from: NaiveDate::MIN,
+            },
+            source: "this program".to_owned(),
+            as_of: NaiveDate::MIN,
+        }))
     }
 
     fn prepare(&self, request: &ImageRequest) -> Result<Prepared, ProviderError> {
@@ -192,7 +221,8 @@ impl Provider for Synthetic {
             price: self.price,
             method: Method::POST,
             path: "/v1/pictures".to_owned(),
-            content_type: "application/json",
+            content_type: "application/json".to_owned(),
+            headers: Vec::new(),
             body,
         })
     }
@@ -202,17 +232,17 @@ impl Provider for Synthetic {
     async fn submit(
         &self,
         prepared: Prepared,
-        deadline: Instant,
+        call: CallContext<'_>,
     ) -> Result<Submitted, ProviderError> {
         self.calls.count(prepared.attempt);
         let order = Order::from_body(&prepared.body)
             .map_err(|error| ProviderError::invalid(NAME, "the body is no order").because(error))?;
         let fate = self.failures.fate(&order.prompt, order.seed);
         if fate == Some(Failure::Timeout) {
-            sleep_until(deadline).await;
+            sleep_until(call.deadline).await;
         }
         let answer = self.answer(prepared.attempt, order, fate);
-        timeout_at(deadline, answer).await.unwrap_or_else(|_| {
+        timeout_at(call.deadline, answer).await.unwrap_or_else(|_| {
             let kind = ErrorKind::Timeout;
             Err(match fate {
                 Some(Failure::Timeout) => ProviderError::unknown(NAME, kind, "planned"),
@@ -226,7 +256,11 @@ impl Provider for Synthetic {
 
     /// There is nothing to poll: every submit ends with its picture. A reference can only be another
     /// provider's.
-    async fn poll(&self, _provider_ref: &str, _deadline: Instant) -> Result<Polled, ProviderError> {
+    async fn poll(
+        &self,
+        _provider_ref: &str,
+        _call: CallContext<'_>,
+    ) -> Result<Polled, ProviderError> {
         let detail = "every synthetic call ends with its answer, none is polled";
         Err(ProviderError::invalid(NAME, detail))
     }
@@ -235,7 +269,7 @@ impl Provider for Synthetic {
     async fn cancel(
         &self,
         _provider_ref: &str,
-        _deadline: Instant,
+        _call: CallContext<'_>,
     ) -> Result<Canceled, ProviderError> {
         Ok(Canceled::TooLate)
     }
@@ -246,7 +280,7 @@ impl Provider for Synthetic {
     async fn reconcile(
         &self,
         _open: &OpenAttempt,
-        _deadline: Instant,
+        _call: CallContext<'_>,
     ) -> Result<Reconciled, ProviderError> {
         Ok(Reconciled::NotAccepted)
     }

@@ -19,14 +19,17 @@ pub struct Prepared {
     pub attempt: AttemptId,
     /// The model, by the provider's own name for it.
     pub model: String,
-    /// What the call is expected to cost, in millionths of a US dollar: the budget reserves this.
+    /// The most the call is expected to cost, in millionths of a US dollar: the budget reserves this.
     pub price: Micros,
     /// The HTTP method.
     pub method: Method,
     /// Path and query, below the provider's base URL.
     pub path: String,
-    /// The media type of the body.
-    pub content_type: &'static str,
+    /// The media type of the body, with a multipart boundary that derives from the attempt.
+    pub content_type: String,
+    /// Every other header that the provider's own protocol asks for, lower-case name first. Never a
+    /// key.
+    pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Bytes,
 }
@@ -62,6 +65,7 @@ impl fmt::Debug for Prepared {
             .field("method", &self.method)
             .field("path", &self.path)
             .field("content_type", &self.content_type)
+            .field("headers", &self.headers)
             .field("body_bytes", &self.body.len())
             .finish()
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::{AttemptId, FailureCode, Micros};
 use providers::{
-    Canceled, ErrorKind, Finished, Next, OpenAttempt, Polled, Prepared, Provider, ProviderError,
-    Reconciled, Submitted,
+    CallContext, Canceled, Credential, ErrorKind, Finished, Next, OpenAttempt, Polled, Prepared,
+    Provider, ProviderError, Reconciled, Submitted,
 };
 use service::telemetry::error_chain;
 use store::ledger::{AttemptEvent, AttemptUpdate};
@@ -37,6 +37,7 @@ pub(super) struct Call<'a> {
     worker: &'a Worker,
     job: &'a Job,
     provider: Arc<dyn Provider>,
+    credential: Credential,
     attempt: AttemptId,
     model: String,
     /// Not after the provider first heard of it.
@@ -91,6 +92,7 @@ impl<'a> Call<'a> {
             worker,
             job,
             provider: Arc::clone(provider),
+            credential: Credential::none(),
             attempt,
             model: model.to_owned(),
             opened_at: worker.clock.now(),
@@ -145,7 +147,7 @@ impl<'a> Call<'a> {
     }
 
     async fn submit(&self, prepared: Prepared) -> Result<Walked, Stop> {
-        let submit = self.provider.submit(prepared, self.deadline);
+        let submit = self.provider.submit(prepared, self.until(self.deadline));
         let submitting = timeout_at(self.deadline + GUARD, submit);
         let answer = tokio::select! {
             biased;
@@ -156,7 +158,7 @@ impl<'a> Call<'a> {
         };
         match answer {
             Ok(Ok(Submitted::Finished(finished))) => Ok(Walked::On(Step::Finished(finished))),
-            Ok(Ok(Submitted::Accepted { provider_ref })) => {
+            Ok(Ok(Submitted::Accepted { provider_ref, .. })) => {
                 Ok(Walked::On(Step::Accepted { provider_ref }))
             }
             Ok(Err(error)) => self.failed(&error, None).await,
@@ -167,7 +169,8 @@ impl<'a> Call<'a> {
     async fn poll(&self, provider_ref: String, after: Duration) -> Result<Walked, Stop> {
         let asking = async {
             sleep(after.max(POLL_PAUSE)).await;
-            self.provider.poll(&provider_ref, self.deadline).await
+            let call = self.until(self.deadline);
+            self.provider.poll(&provider_ref, call).await
         };
         let stop = tokio::select! {
             biased;
@@ -261,7 +264,7 @@ impl<'a> Call<'a> {
         let end = match provider_ref {
             Some(provider_ref) => self.stop_at_provider(&provider_ref).await,
             None => match self.ask_what_became().await {
-                Ok(Reconciled::NotAccepted) => Stopped::WithoutCost,
+                Ok(Reconciled::NotAccepted) => Stopped::At(Micros::ZERO),
                 Ok(Reconciled::Accepted { provider_ref }) => {
                     self.stop_at_provider(&provider_ref).await
                 }
@@ -274,7 +277,7 @@ impl<'a> Call<'a> {
                 return Ok(Walked::On(Step::Finished(finished)));
             }
             Stopped::TooLate(finished) => self.reject(stop.label(), finished.cost).await?,
-            Stopped::WithoutCost => self.reject(stop.label(), Micros::ZERO).await?,
+            Stopped::At(cost) => self.reject(stop.label(), cost).await?,
             Stopped::Unknown => {
                 let code = stop.label().to_owned();
                 self.record(AttemptEvent::Unknown { code }).await?;
@@ -286,17 +289,24 @@ impl<'a> Call<'a> {
     /// Stops an accepted call.
     async fn stop_at_provider(&self, provider_ref: &str) -> Stopped {
         let limit = Instant::now() + ASK_LIMIT;
-        let canceling = self.provider.cancel(provider_ref, limit);
+        let canceling = self.provider.cancel(provider_ref, self.until(limit));
         match timeout_at(limit, canceling).await {
-            Ok(Ok(Canceled::Stopped)) => Stopped::WithoutCost,
+            Ok(Ok(Canceled::Stopped { cost })) => Stopped::At(cost),
             Ok(Ok(Canceled::TooLate)) => {
-                let asking = self.provider.poll(provider_ref, limit);
+                let asking = self.provider.poll(provider_ref, self.until(limit));
                 match timeout_at(limit, asking).await {
                     Ok(Ok(Polled::Finished(finished))) => Stopped::TooLate(finished),
                     _ => Stopped::Unknown,
                 }
             }
             Ok(Ok(Canceled::Unsupported) | Err(_)) | Err(_) => Stopped::Unknown,
+        }
+    }
+
+    fn until(&self, deadline: Instant) -> CallContext<'_> {
+        CallContext {
+            credential: &self.credential,
+            deadline,
         }
     }
 
@@ -307,7 +317,7 @@ impl<'a> Call<'a> {
             submitted_at: self.opened_at,
         };
         let limit = Instant::now() + ASK_LIMIT;
-        match timeout_at(limit, self.provider.reconcile(&open, limit)).await {
+        match timeout_at(limit, self.provider.reconcile(&open, self.until(limit))).await {
             Ok(answer) => answer.map_err(|error| error_chain(&error)),
             Err(_) => Err("no answer in time".to_owned()),
         }
@@ -383,8 +393,8 @@ impl<'a> Call<'a> {
 
 /// What came of stopping a call.
 enum Stopped {
-    /// It was not accepted, or it stops and costs nothing.
-    WithoutCost,
+    /// It was not accepted, or it stops, at this cost.
+    At(Micros),
     /// It had finished.
     TooLate(Finished),
     /// Nobody can say.

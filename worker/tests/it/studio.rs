@@ -11,12 +11,11 @@ use domain::Micros;
 use http::Method;
 use imaging::{Format, Picture, encode};
 use providers::{
-    Canceled, Capabilities, Finished, ImageRequest, OpenAttempt, Polled, Prepared, Provider,
-    ProviderError, Reconciled, Submitted,
+    CallContext, Canceled, Finished, ImageRequest, Model, OpenAttempt, Polled, Prepared, Provider,
+    ProviderError, RateHints, Reconciled, Submitted,
 };
 use testkit::wait;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::world::PATIENCE;
 
@@ -106,6 +105,8 @@ impl Studio {
             provider_ref: Some("order-1".to_owned()),
             cost: PRICE,
             tokens: Some(7),
+            rate: RateHints::default(),
+            notes: Vec::new(),
         }
     }
 }
@@ -120,7 +121,7 @@ impl Provider for Studio {
         "easel-1"
     }
 
-    fn capabilities(&self, _model: &str) -> Option<Capabilities> {
+    fn model(&self, _model: &str) -> Option<Model> {
         None
     }
 
@@ -131,12 +132,17 @@ impl Provider for Studio {
             price: PRICE,
             method: Method::POST,
             path: "/".to_owned(),
-            content_type: "text/plain",
+            content_type: "text/plain".to_owned(),
+            headers: Vec::new(),
             body: Bytes::new(),
         })
     }
 
-    async fn submit(&self, _order: Prepared, _until: Instant) -> Result<Submitted, ProviderError> {
+    async fn submit(
+        &self,
+        _order: Prepared,
+        _call: CallContext<'_>,
+    ) -> Result<Submitted, ProviderError> {
         self.submits.fetch_add(1, Ordering::SeqCst);
         let failure = self.failures.lock().unwrap().pop_front();
         if let Some(failure) = failure {
@@ -145,6 +151,7 @@ impl Provider for Studio {
         if self.manner != Manner::AtOnce {
             return Ok(Submitted::Accepted {
                 provider_ref: "order-1".to_owned(),
+                rate: RateHints::default(),
             });
         }
         let mut doors = self.doors.subscribe();
@@ -153,7 +160,11 @@ impl Provider for Studio {
         Ok(Submitted::Finished(self.finished()))
     }
 
-    async fn poll(&self, _reference: &str, _until: Instant) -> Result<Polled, ProviderError> {
+    async fn poll(
+        &self,
+        _reference: &str,
+        _call: CallContext<'_>,
+    ) -> Result<Polled, ProviderError> {
         self.polls.fetch_add(1, Ordering::SeqCst);
         if *self.doors.borrow() {
             return Ok(Polled::Finished(self.finished()));
@@ -165,19 +176,23 @@ impl Provider for Studio {
         Ok(Polled::Working { ask_again_after })
     }
 
-    async fn cancel(&self, _reference: &str, _until: Instant) -> Result<Canceled, ProviderError> {
+    async fn cancel(
+        &self,
+        _reference: &str,
+        _call: CallContext<'_>,
+    ) -> Result<Canceled, ProviderError> {
         self.cancels.fetch_add(1, Ordering::SeqCst);
         Ok(if *self.doors.borrow() {
             Canceled::TooLate
         } else {
-            Canceled::Stopped
+            Canceled::Stopped { cost: Micros::ZERO }
         })
     }
 
     async fn reconcile(
         &self,
         _open: &OpenAttempt,
-        _until: Instant,
+        _call: CallContext<'_>,
     ) -> Result<Reconciled, ProviderError> {
         self.reconciles.fetch_add(1, Ordering::SeqCst);
         Ok(self.reconciled.clone())

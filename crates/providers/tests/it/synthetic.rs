@@ -1,13 +1,15 @@
 //! The synthetic provider through the trait.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono::DateTime;
 use clap::Parser;
 use domain::{AttemptId, Micros};
 use providers::{
-    ErrorKind, FailurePlan, Finished, ImageRequest, Next, OpenAttempt, Provider, Providers,
-    ProvidersConfig, Reconciled, Sent, Spent, Submitted, Synthetic, SyntheticConfig, seed_of,
+    CallContext, Credential, ErrorKind, FailurePlan, Finished, ImageRequest, Next, OpenAttempt,
+    Provider, Providers, ProvidersConfig, Reconciled, Sent, Spent, Submitted, Synthetic,
+    SyntheticConfig,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -18,15 +20,8 @@ fn attempt(n: u128) -> AttemptId {
 
 fn request(prompt: &str) -> ImageRequest {
     ImageRequest {
-        attempt: attempt(1),
-        model: "marble-1".into(),
-        prompt: prompt.into(),
-        negative_prompt: None,
-        width_px: 64,
-        height_px: 48,
         quality: "standard".into(),
-        style: String::new(),
-        seed: seed_of(attempt(1)),
+        ..ImageRequest::generate(attempt(1), "marble-1", prompt, (64, 48))
     }
 }
 
@@ -39,8 +34,16 @@ fn provider(failures: &str) -> Synthetic {
     .unwrap()
 }
 
-fn in_a_minute() -> Instant {
-    Instant::now() + Duration::from_secs(60)
+fn until(deadline: Instant) -> CallContext<'static> {
+    static NONE: LazyLock<Credential> = LazyLock::new(Credential::none);
+    CallContext {
+        credential: &NONE,
+        deadline,
+    }
+}
+
+fn in_a_minute() -> CallContext<'static> {
+    until(Instant::now() + Duration::from_secs(60))
 }
 
 async fn picture(provider: &Synthetic, request: &ImageRequest) -> Finished {
@@ -196,7 +199,10 @@ async fn every_planned_failure_gives_its_four_answers() {
         let provider = provider(&format!("{name}:1"));
         let prepared = provider.prepare(&request("secret words")).unwrap();
         let deadline = Instant::now() + Duration::from_millis(20);
-        let error = provider.submit(prepared, deadline).await.unwrap_err();
+        let error = provider
+            .submit(prepared, until(deadline))
+            .await
+            .unwrap_err();
         assert_eq!(
             (error.kind(), error.sent(), error.spent()),
             (kind, sent, spent),
@@ -226,7 +232,7 @@ async fn the_latency_is_waited_for_and_the_deadline_ends_it_free_of_charge() {
 
     let start = Instant::now();
     let error = provider
-        .submit(prepared, start + Duration::from_secs(5))
+        .submit(prepared, until(start + Duration::from_secs(5)))
         .await
         .unwrap_err();
     assert_eq!((error.kind(), error.sent()), (ErrorKind::Timeout, Sent::No));
