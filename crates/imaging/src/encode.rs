@@ -2,25 +2,40 @@
 //!
 //! | format | how | why |
 //! |---|---|---|
-//! | PNG | fdeflate, adaptive filter, RGB when opaque | 7 to 9 ms per megapixel against 64 at zlib level 6, 36 % smaller than level 6 without filter on photographs |
+//! | PNG of a photograph | fdeflate, adaptive filter, RGB when opaque | a seventh of the time of zlib level 6 and smaller than level 6 without filter |
+//! | PNG of flat art | zlib level 2, adaptive filter | fdeflate finds no repeats, which is what flat art is made of |
 //! | JPEG | 4:2:0, standard Huffman tables | optimised tables make this encoder write non-interleaved files, which some decoders read as garbage |
-//! | WebP | lossless | the encoder in Rust has no lossy mode yet; expect files of PNG's size |
+//! | WebP | libwebp, lossy, method 4 or 2 | method 2 takes a third of the time for some 3 % more bytes |
 //!
-//! No metadata is written but the sRGB mark of PNG.
+//! What each setting costs stands in `docs/imaging.md`, as a command measured it.
+//!
+//! No metadata is written but the sRGB mark of PNG and, where asked for, the note of
+//! [`Origin`]. Pixels are sRGB, which is what a file without a profile means, so no profile is
+//! embedded. The same picture and encoding give the same bytes.
 
-use std::borrow::Cow;
+mod jpeg;
+mod origin;
+mod png;
+mod webp;
 
-use image::codecs::webp::WebPEncoder;
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use png::{BitDepth, DeflateCompression, Filter, SrgbRenderingIntent};
+pub use origin::Origin;
 
-use crate::{ImagingError, Picture, Samples};
+use crate::{ImagingError, Picture};
 
-/// What a transparent picture is laid over when the format has no alpha.
-const JPEG_BACKGROUND: [u8; 3] = [255, 255, 255];
+/// What a transparent picture is laid over when the format has no alpha: white.
+pub(crate) const JPEG_BACKGROUND: [u8; 3] = [255, 255, 255];
+
+/// How hard libwebp searches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WebpMethod {
+    /// libwebp's method 2: for previews and smaller widths.
+    Quick,
+    /// libwebp's method 4, its own default: for files that are kept.
+    Thorough,
+}
 
 /// An output format with its settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// Lossless, with alpha.
     Png,
@@ -29,13 +44,25 @@ pub enum Format {
         /// 1 to 100; 85 is the usual.
         quality: u8,
     },
-    /// Lossless WebP, with alpha. See the module's table.
+    /// Lossy, with alpha (which itself is kept exactly).
+    Webp {
+        /// 0 to 100; 80 is the usual.
+        quality: u8,
+        /// Time against bytes.
+        method: WebpMethod,
+    },
+    /// Lossless WebP, with alpha. For photographs not smaller than PNG, and slower.
     WebpLossless,
 }
 
 impl Format {
     /// JPEG at quality 85, which is what thumbnails use.
     pub const JPEG_85: Self = Self::Jpeg { quality: 85 };
+    /// WebP at quality 80 for files that are kept.
+    pub const WEBP_80: Self = Self::Webp {
+        quality: 80,
+        method: WebpMethod::Thorough,
+    };
 
     /// The media type.
     #[must_use]
@@ -43,7 +70,7 @@ impl Format {
         match self {
             Self::Png => "image/png",
             Self::Jpeg { .. } => "image/jpeg",
-            Self::WebpLossless => "image/webp",
+            Self::Webp { .. } | Self::WebpLossless => "image/webp",
         }
     }
 
@@ -53,7 +80,19 @@ impl Format {
         match self {
             Self::Png => "png",
             Self::Jpeg { .. } => "jpg",
-            Self::WebpLossless => "webp",
+            Self::Webp { .. } | Self::WebpLossless => "webp",
+        }
+    }
+
+    /// The same format as a preview is written in: quicker where that costs few bytes.
+    #[must_use]
+    pub fn for_previews(self) -> Self {
+        match self {
+            Self::Webp { quality, .. } => Self::Webp {
+                quality,
+                method: WebpMethod::Quick,
+            },
+            other => other,
         }
     }
 }
@@ -63,83 +102,37 @@ impl From<domain::OutputFormat> for Format {
         match format {
             domain::OutputFormat::Png => Self::Png,
             domain::OutputFormat::Jpg => Self::JPEG_85,
-            domain::OutputFormat::Webp => Self::WebpLossless,
+            domain::OutputFormat::Webp => Self::WEBP_80,
         }
     }
 }
 
-/// Encodes a picture.
+/// Encodes a picture, without any note.
 ///
 /// # Errors
 ///
-/// [`ImagingError::Encode`], for instance for a JPEG with a side over 65,535 pixels.
+/// [`ImagingError::Encode`]; [`ImagingError::InvalidPlan`] for a JPEG with a side over 65,535 or a
+/// lossy WebP with one over 16,383 pixels.
 pub fn encode(picture: &Picture, format: Format) -> Result<Vec<u8>, ImagingError> {
+    encode_with_origin(picture, format, None)
+}
+
+/// Encodes a picture, with a note of how it came about.
+///
+/// # Errors
+///
+/// As [`encode`].
+pub fn encode_with_origin(
+    picture: &Picture,
+    format: Format,
+    origin: Option<Origin>,
+) -> Result<Vec<u8>, ImagingError> {
     match format {
-        Format::Png => png(picture),
-        Format::Jpeg { quality } => jpeg(picture, quality.clamp(1, 100)),
-        Format::WebpLossless => webp(picture),
-    }
-}
-
-fn png(picture: &Picture) -> Result<Vec<u8>, ImagingError> {
-    let fault = |error| ImagingError::encode("PNG", error);
-    let (color, samples) = samples(picture)?;
-    let mut out = Vec::with_capacity(samples.len() / 2);
-    let mut encoder = png::Encoder::new(&mut out, picture.width(), picture.height());
-    encoder.set_color(color);
-    encoder.set_depth(BitDepth::Eight);
-    encoder.set_deflate_compression(DeflateCompression::FdeflateUltraFast);
-    encoder.set_filter(Filter::Adaptive);
-    encoder.set_source_srgb(SrgbRenderingIntent::Perceptual);
-    let mut writer = encoder.write_header().map_err(fault)?;
-    writer.write_image_data(&samples).map_err(fault)?;
-    writer.finish().map_err(fault)?;
-    Ok(out)
-}
-
-fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, ImagingError> {
-    let fault = |error| ImagingError::encode("JPEG", error);
-    let (Ok(width), Ok(height)) = (
-        u16::try_from(picture.width()),
-        u16::try_from(picture.height()),
-    ) else {
-        return Err(ImagingError::plan(
-            "",
-            "a JPEG has at most 65535 pixels a side",
-        ));
-    };
-    let rgb = picture.rgb_over(JPEG_BACKGROUND);
-    let mut out = Vec::with_capacity(rgb.len() / 8);
-    let mut encoder = Encoder::new(&mut out, quality);
-    encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    encoder.set_optimized_huffman_tables(false);
-    encoder
-        .encode(&rgb, width, height, ColorType::Rgb)
-        .map_err(fault)?;
-    Ok(out)
-}
-
-fn webp(picture: &Picture) -> Result<Vec<u8>, ImagingError> {
-    let (color, samples) = samples(picture)?;
-    let color = match color {
-        png::ColorType::Rgb => image::ExtendedColorType::Rgb8,
-        _ => image::ExtendedColorType::Rgba8,
-    };
-    let mut out = Vec::with_capacity(samples.len() / 2);
-    WebPEncoder::new_lossless(&mut out)
-        .encode(&samples, picture.width(), picture.height(), color)
-        .map_err(|error| ImagingError::encode("WebP", error))?;
-    Ok(out)
-}
-
-/// Straight samples, without the alpha channel where nothing is transparent: a quarter fewer to
-/// compress.
-fn samples(picture: &Picture) -> Result<(png::ColorType, Cow<'_, [u8]>), ImagingError> {
-    match picture.samples() {
-        Samples::Rgb(rgb) => Ok((png::ColorType::Rgb, Cow::Borrowed(rgb))),
-        Samples::PremultipliedRgba(_) => Ok((
-            png::ColorType::Rgba,
-            Cow::Owned(picture.to_straight_rgba()?),
-        )),
+        Format::Png => png::encode(picture, origin),
+        Format::Jpeg { quality } => jpeg::encode(picture, quality.clamp(1, 100), origin),
+        Format::Webp { quality, method } => {
+            webp::encode_lossy(picture, quality.min(100), method, origin)
+        }
+        Format::WebpLossless => webp::encode_lossless(picture, origin),
     }
 }

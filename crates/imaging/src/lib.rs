@@ -10,12 +10,12 @@
 //! 2. [`compose`] draws a [`Composition`]: a base photograph and one [`Layer`] per zone of the
 //!    product. Text is drawn from [`Fonts`], exactly as given, and the [`Report`] says what was
 //!    drawn and how.
-//! 3. [`thumbnail`] and [`resize`] make smaller variants, [`encode`] writes PNG, JPEG or WebP.
+//! 3. [`variants`] makes the smaller ones (from [`resize`]), [`encode`] writes PNG, JPEG or WebP.
 //! 4. [`Pool`] runs such work on threads of its own, admitted by the pixels it touches.
 //!
-//! Deliberately not here: animation, vector files, high dynamic range.
+//! Deliberately not here: colour management (profiles are ignored, samples are taken as sRGB),
+//! animation, vector files and AVIF.
 
-mod color;
 mod compose;
 mod decode;
 mod encode;
@@ -24,18 +24,17 @@ mod picture;
 mod pool;
 mod resize;
 mod text;
+mod variants;
 
 pub use compose::{
     Align, Area, Base, Blend, Color, Composition, Content, Fit, Layer, LayerReport, PictureLayer,
     RenderStyle, Report, TextLayer, TextReport, compose,
 };
-pub use decode::{
-    ColorSource, DecodeLimits, DecodeNote, DecodeReport, Decoded, Header, SampleLayout,
-    SourceFormat, decode, decode_at_least, decode_reporting, probe, sniff,
-};
-pub use encode::{Format, encode};
+pub use decode::{DecodeLimits, SourceFormat, decode, sniff};
+pub use encode::{Format, Origin, WebpMethod, encode, encode_with_origin};
 pub use error::{ImagingError, PoolError};
 pub use picture::{Picture, Samples};
 pub use pool::{Pool, PoolConfig};
 pub use resize::{THUMBNAIL_SIDE_PX, resize, thumbnail};
 pub use text::Fonts;
+pub use variants::{Variant, VariantKind, VariantPlan, variants};

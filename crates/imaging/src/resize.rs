@@ -46,19 +46,32 @@ pub fn resize(picture: &Picture, width: u32, height: u32) -> Result<Picture, Ima
 ///
 /// [`ImagingError::Empty`] if `max_side_px` is zero.
 pub fn thumbnail(picture: &Picture, max_side_px: u32) -> Result<Picture, ImagingError> {
-    let longest = picture.width().max(picture.height());
-    if longest <= max_side_px {
+    let (width, height) = inside(picture.width(), picture.height(), max_side_px)?;
+    if (width, height) == (picture.width(), picture.height()) {
         return Ok(picture.clone());
     }
-    let scale = f64::from(max_side_px) / f64::from(longest);
-    let side = |px: u32| ((f64::from(px) * scale).round() as u32).clamp(1, max_side_px.max(1));
+    resize(picture, width, height)
+}
+
+/// The sides of a picture fitted inside a square, never enlarged.
+pub(crate) fn inside(
+    width: u32,
+    height: u32,
+    max_side_px: u32,
+) -> Result<(u32, u32), ImagingError> {
+    let longest = width.max(height);
     if max_side_px == 0 {
         return Err(ImagingError::Empty {
             width: 0,
             height: 0,
         });
     }
-    resize(picture, side(picture.width()), side(picture.height()))
+    if longest <= max_side_px {
+        return Ok((width, height));
+    }
+    let scale = f64::from(max_side_px) / f64::from(longest);
+    let side = |px: u32| ((f64::from(px) * scale).round() as u32).clamp(1, max_side_px);
+    Ok((side(width), side(height)))
 }
 
 /// Resizes a part of the picture.

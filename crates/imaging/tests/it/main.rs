@@ -24,3 +24,4 @@ mod orientation;
 mod pool;
 mod resize;
 mod text;
+mod variants;
