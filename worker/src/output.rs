@@ -7,8 +7,8 @@ use bytes::Bytes;
 use domain::{Customizations, FailureCode, Product};
 use futures::future::try_join_all;
 use imaging::{
-    Composition, Fonts, Format, ImagingError, Picture, Report, THUMBNAIL_SIDE_PX, compose, encode,
-    resize, thumbnail,
+    Composition, Format, Origin, Report, THUMBNAIL_SIDE_PX, Variant, VariantKind, VariantPlan,
+    compose, variants,
 };
 use service::telemetry::error_chain;
 use sha2::{Digest, Sha256};
@@ -46,14 +46,6 @@ pub(crate) struct Made {
     pub(crate) notes: Vec<String>,
 }
 
-/// What the imaging threads give back.
-struct Drawn {
-    files: Vec<File>,
-    report: Report,
-    compose: Duration,
-    encode: Duration,
-}
-
 /// Decodes the answer, composes, and encodes every variant.
 pub(crate) async fn make(
     worker: &Worker,
@@ -73,28 +65,29 @@ pub(crate) async fn make(
             );
             Stop::Failed(FailureCode::ProviderBadAnswer)
         })?;
-    let decoding = started.elapsed();
     let plan = layers::plan(product, customizations, &inputs, &generated);
     let shown = layers::shows_generated(product, customizations);
+    let wanted = VariantPlan {
+        full: Format::from(product.output_format),
+        widths: widths(&job.claim.option.widths),
+        thumbnail_px: Some(THUMBNAIL_SIDE_PX),
+        origin: shown.then(|| origin(&plan)),
+    };
     let pixels = generated.pixel_count() + u64::from(plan.width) * u64::from(plan.height);
     let fonts = Arc::clone(&worker.fonts);
-    let full = Format::from(product.output_format);
-    let widths = job.claim.option.widths.clone();
-    let drawing = worker
-        .pool
-        .run(pixels, move || draw(&plan, &fonts, full, &widths));
+    let drawing = worker.pool.run(pixels, move || {
+        let (picture, report) = compose(&plan, &fonts)?;
+        Ok((variants(Arc::new(picture), &wanted)?, report))
+    });
     let drawn = drawing.await.map_err(|error| of_pool(&error))?;
-    let drawn = drawn.map_err(|error| of_composition(&error))?;
-    for (stage, time) in [
-        ("compose", decoding + drawn.compose),
-        ("encode", drawn.encode),
-    ] {
-        job.stages.add(stage, time);
-        let histogram = &worker.metrics.stage_seconds;
-        histogram
-            .with_label_values(&[stage, "succeeded"])
-            .observe(time.as_secs_f64());
-    }
+    let (variants, report) = drawn.map_err(|error| of_composition(&error))?;
+    let composed = started.elapsed();
+    // One variant per admission: a thread that is free takes the next, and WebP alone would keep
+    // one thread busy for longer than everything else together.
+    let mut files = try_join_all(variants.into_iter().map(|variant| file(worker, variant))).await?;
+    files.sort_by(|a, b| a.variant.cmp(&b.variant));
+    note_time(worker, job, "compose", composed);
+    note_time(worker, job, "encode", started.elapsed() - composed);
     let unused = "the product has a photograph and no zone for the generated picture";
     let notes = if shown {
         Vec::new()
@@ -102,52 +95,57 @@ pub(crate) async fn make(
         vec![unused.to_owned()]
     };
     Ok(Made {
-        files: drawn.files,
-        report: drawn.report,
+        files,
+        report,
         notes,
     })
 }
 
-/// Pure processor work: runs on the imaging threads.
-fn draw(
-    plan: &Composition,
-    fonts: &Fonts,
-    full: Format,
-    widths: &[i32],
-) -> Result<Drawn, ImagingError> {
-    let started = Instant::now();
-    let (picture, report) = compose(plan, fonts)?;
-    let composed = started.elapsed();
-    let mut files = vec![file(FULL.to_owned(), &picture, full)?];
-    for wanted in widths.iter().filter_map(|width| u32::try_from(*width).ok()) {
-        // Never enlarged: there is nothing to be seen that the full picture does not have.
-        let width = wanted.clamp(1, picture.width());
-        let height = f64::from(picture.height()) * f64::from(width) / f64::from(picture.width());
-        let smaller = resize(&picture, width, (height.round() as u32).max(1))?;
-        files.push(file(format!("w{wanted}"), &smaller, full)?);
-    }
-    let small = thumbnail(&picture, THUMBNAIL_SIDE_PX)?;
-    files.push(file(THUMBNAIL.to_owned(), &small, Format::JPEG_85)?);
-    files.sort_by(|a, b| a.variant.cmp(&b.variant));
-    files.dedup_by(|a, b| a.variant == b.variant);
-    Ok(Drawn {
-        files,
-        report,
-        compose: composed,
-        encode: started.elapsed() - composed,
-    })
+fn note_time(worker: &Worker, job: &mut Job, stage: &'static str, time: Duration) {
+    job.stages.add(stage, time);
+    let histogram = &worker.metrics.stage_seconds;
+    histogram
+        .with_label_values(&[stage, "succeeded"])
+        .observe(time.as_secs_f64());
 }
 
-fn file(variant: String, picture: &Picture, format: Format) -> Result<File, ImagingError> {
-    let bytes = Bytes::from(encode(picture, format)?);
-    Ok(File {
-        variant,
-        format,
-        width_px: picture.width(),
-        height_px: picture.height(),
-        sha256: Sha256::digest(&bytes).into(),
-        bytes,
-    })
+fn widths(asked: &[i32]) -> Vec<u32> {
+    let asked = asked.iter().filter_map(|width| u32::try_from(*width).ok());
+    asked.map(|width| width.max(1)).collect()
+}
+
+/// What the files say about how they came about, where the generated picture is to be seen. What
+/// the `synthetic` provider draws counts as generated: it stands for a model.
+fn origin(plan: &Composition) -> Origin {
+    match usize::from(plan.base.is_some()) + plan.layers.len() {
+        0 | 1 => Origin::TrainedAlgorithmicMedia,
+        _ => Origin::CompositeWithTrainedAlgorithmicMedia,
+    }
+}
+
+/// Encodes a variant on the imaging threads.
+async fn file(worker: &Worker, variant: Variant) -> Result<File, Stop> {
+    let encoding = worker.pool.run(variant.picture.pixel_count(), move || {
+        let bytes = Bytes::from(variant.encode()?);
+        Ok(File {
+            variant: name(variant.kind),
+            format: variant.format,
+            width_px: variant.picture.width(),
+            height_px: variant.picture.height(),
+            sha256: Sha256::digest(&bytes).into(),
+            bytes,
+        })
+    });
+    let encoded = encoding.await.map_err(|error| of_pool(&error))?;
+    encoded.map_err(|error| of_composition(&error))
+}
+
+fn name(kind: VariantKind) -> String {
+    match kind {
+        VariantKind::Full => FULL.to_owned(),
+        VariantKind::Width(width) => format!("w{width}"),
+        VariantKind::Thumbnail => THUMBNAIL.to_owned(),
+    }
 }
 
 /// Puts every picture into the object store, under keys that derive from the generation.
