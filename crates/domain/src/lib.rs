@@ -47,8 +47,8 @@ pub use lane::{Lane, Plan, UnknownName};
 pub use money::{Currency, Micros};
 pub use product::{ArSettings, OutputFormat, Product, Template};
 pub use prompt::{
-    BuiltPrompt, DEFAULT_PROMPT_BUDGET_CHARS, DEFAULT_TEMPLATE, PromptInput, TemplateError,
-    build_prompt, check_template, identifier, neutralise,
+    BuiltPrompt, ControlSyntax, DEFAULT_PROMPT_BUDGET_CHARS, DEFAULT_TEMPLATE, NegativePrompt,
+    PromptInput, PromptRules, TemplateError, build_prompt, check_template, identifier, neutralise,
 };
 pub use quota::{QuotaPolicy, grant};
 pub use render_style::RenderStyle;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+pub use domain::{ControlSyntax, NegativePrompt};
 use serde::Deserialize;
 
 use crate::request::OperationKind;
@@ -173,32 +174,6 @@ fn nearest_ratio(among: &[(u32, u32)], wanted: (f64, f64)) -> Option<(u32, u32)>
         let ((ratio_a, size_a), (ratio_b, size_b)) = (distance(a), distance(b));
         ratio_a.total_cmp(&ratio_b).then(size_a.total_cmp(&size_b))
     })
-}
-
-/// What becomes of a negative prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NegativePrompt {
-    /// The provider takes it.
-    Native,
-    /// It is put into the prompt in words.
-    Folded,
-    /// It is left out, with a note.
-    #[default]
-    Dropped,
-}
-
-/// What a provider reads as commands inside a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ControlSyntax {
-    /// Nothing: words are words.
-    #[default]
-    None,
-    /// Weights such as `(word:1.3)` and `[a:b]`.
-    Weights,
-    /// Those, and tags such as `<lora:…>`, `|`, `BREAK` and `AND`: self-hosted servers.
-    Tags,
 }
 
 /// Whether a lost answer can be found again.
