@@ -1,6 +1,7 @@
 //! The settings of the HTTP intake.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -34,6 +35,11 @@ pub struct Config {
         value_name = "SECRET"
     )]
     pub dashboard_jwt_secret: Option<SecretString>,
+
+    /// Words that no brand takes: one rule a line, `#` comments, `*` for any further letters. Brands add
+    /// their own with `atelier policy set`
+    #[arg(long, env = "ATELIER_DENY_LIST_FILE", value_name = "FILE")]
+    pub deny_list_file: Option<PathBuf>,
 
     /// What one client may ask for.
     #[command(flatten)]

@@ -15,6 +15,7 @@
 mod world;
 
 mod cancel;
+mod content;
 mod create;
 mod idempotency;
 mod keys;

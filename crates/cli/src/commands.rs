@@ -8,6 +8,7 @@ mod doctor;
 mod job;
 pub(crate) mod key;
 mod migrate;
+mod policy;
 
 /// Runs one command to its end.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -17,6 +18,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Catalog { command } => catalog::run(command).await,
         Command::Key { command } => key::run(command).await,
         Command::Brand { command } => brand::run(command).await,
+        Command::Policy { command } => policy::run(command).await,
         Command::Job { command } => job::run(command).await,
         Command::Doctor { database, queue } => doctor::run(&database, &queue).await,
         Command::Openapi => crate::output::json(&api_lite::openapi()),

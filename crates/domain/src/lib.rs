@@ -10,6 +10,7 @@ mod clock;
 mod codes;
 mod color;
 mod customization;
+mod deny_list;
 mod events;
 mod fair;
 mod field_error;
@@ -17,6 +18,7 @@ mod ids;
 mod job;
 mod lane;
 mod money;
+mod policy;
 mod product;
 mod prompt;
 mod quota;
@@ -36,6 +38,7 @@ pub use customization::{
     MAX_CUSTOMIZATIONS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGE_URL_BYTES, MAX_ZONES, StoredError,
     TextValue, ZoneValue,
 };
+pub use deny_list::{DenyList, DenyListError};
 pub use events::{
     CompletedPayload, Ending, Event, EventKind, OutputPayload, failed_data, started_data,
 };
@@ -45,6 +48,7 @@ pub use ids::{AttemptId, BrandId, GenerationId, IdError, KeyId, ProductId, Publi
 pub use job::{Fence, IllegalMove, JobState, MAX_CRASHES, Move};
 pub use lane::{Lane, Plan, UnknownName};
 pub use money::{Currency, Micros};
+pub use policy::{BrandPolicy, Moderation, ModerationFailure, UnknownOutcome};
 pub use product::{ArSettings, OutputFormat, Product, Template};
 pub use prompt::{
     BuiltPrompt, ControlSyntax, DEFAULT_PROMPT_BUDGET_CHARS, DEFAULT_TEMPLATE, NegativePrompt,

@@ -33,6 +33,7 @@ pub mod intake;
 pub mod ledger;
 pub mod migrate;
 pub mod objects;
+pub mod policies;
 pub mod products;
 pub mod recovery;
 pub mod retention;

@@ -30,6 +30,7 @@ mod migrate;
 mod objects;
 mod outcomes;
 mod plans;
+mod policies;
 mod races;
 mod recovery;
 mod retention;
