@@ -67,6 +67,9 @@ pub struct ModelRow {
     /// The model to use instead from that day on.
     #[serde(default)]
     pub replaced_by: Option<String>,
+    /// How it reads a mask.
+    #[serde(default)]
+    pub mask: MaskConvention,
     /// What it costs.
     pub price: Price,
     /// Where all this was read.
@@ -176,6 +179,18 @@ fn nearest_ratio(among: &[(u32, u32)], wanted: (f64, f64)) -> Option<(u32, u32)>
     })
 }
 
+/// How a mask says where the picture may change. Whoever asks brings the mask in the convention of the
+/// model's row; adapters look at the PNG's header and refuse the other one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaskConvention {
+    /// Transparent where it may change: a PNG with an alpha channel.
+    #[default]
+    TransparentChanges,
+    /// White where it may change, black where not: a PNG without one.
+    WhiteChanges,
+}
+
 /// Whether a lost answer can be found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -205,7 +220,7 @@ pub enum Charged {
 /// What a model costs, in billionths of a US dollar (nano-USD), so that a price per token is a whole
 /// number.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Price {
     /// How it is counted.
     pub basis: PriceBasis,

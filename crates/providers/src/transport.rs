@@ -78,6 +78,7 @@ impl Transport {
     }
 
     /// Where this leads.
+    #[expect(dead_code, reason = "addresses in answers are compared with it")]
     pub(crate) fn base(&self) -> &Url {
         &self.base
     }

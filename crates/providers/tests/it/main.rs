@@ -13,4 +13,6 @@
 )]
 
 mod fetch;
+mod stability;
 mod synthetic;
+mod wire;

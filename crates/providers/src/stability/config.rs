@@ -1,0 +1,52 @@
+//! Settings of Stability.
+
+use clap::Args;
+use secrecy::SecretString;
+use url::Url;
+
+/// Settings of Stability.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Stability")]
+pub struct StabilityConfig {
+    /// Where Stability's REST API is, without the version.
+    #[arg(long, env = "ATELIER_STABILITY_BASE_URL", value_name = "URL")]
+    #[arg(default_value = Self::DEFAULT_BASE_URL)]
+    pub stability_base_url: Url,
+
+    /// The key of the platform's account at Stability; several, separated by commas, are used in turn.
+    #[arg(long, env = "ATELIER_STABILITY_API_KEY", value_name = "KEYS")]
+    #[arg(hide_env_values = true, value_delimiter = ',')]
+    pub stability_api_key: Vec<SecretString>,
+}
+
+impl StabilityConfig {
+    /// Where Stability says its API is.
+    pub const DEFAULT_BASE_URL: &str = "https://api.stability.ai";
+}
+
+impl Default for StabilityConfig {
+    #[expect(
+        clippy::expect_used,
+        reason = "INVARIANT: the constant above is a URL; a test parses it"
+    )]
+    fn default() -> Self {
+        Self {
+            stability_base_url: Url::parse(Self::DEFAULT_BASE_URL).expect("a constant URL"),
+            stability_api_key: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_leads_to_the_real_service() {
+        let config = StabilityConfig::default();
+        assert_eq!(
+            config.stability_base_url.host_str(),
+            Some("api.stability.ai")
+        );
+    }
+}
