@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Clock, DenyList};
+use domain::Clock;
 use store::{Database, Objects};
 use tokio::sync::Semaphore;
 
@@ -33,8 +33,6 @@ pub(crate) struct Parts {
     pub(crate) estimates: Estimates,
     pub(crate) metrics: ApiMetrics,
     pub(crate) limits: LimitArgs,
-    /// Words that no brand of this installation takes.
-    pub(crate) deny_list: DenyList,
     pub(crate) waiters: Semaphore,
     /// Cancelled when the process drains: whoever waits for a generation is answered at once.
     pub(crate) draining: CancellationToken,

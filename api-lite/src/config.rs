@@ -1,7 +1,6 @@
 //! The settings of the HTTP intake.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -35,11 +34,6 @@ pub struct Config {
         value_name = "SECRET"
     )]
     pub dashboard_jwt_secret: Option<SecretString>,
-
-    /// Words that no brand takes: one rule a line, `#` comments, `*` for any further letters. Brands add
-    /// their own with `atelier policy set`
-    #[arg(long, env = "ATELIER_DENY_LIST_FILE", value_name = "FILE")]
-    pub deny_list_file: Option<PathBuf>,
 
     /// What one client may ask for.
     #[command(flatten)]

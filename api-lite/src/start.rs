@@ -1,10 +1,8 @@
 //! Putting the parts of one server together.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use domain::{DenyList, DenyListError};
 use queue::Queue;
 use secrecy::ExposeSecret;
 use service::{BatchMetrics, BoxError, Context, Ready, Role};
@@ -63,17 +61,6 @@ enum StartError {
     },
     #[error("--public-url: expected http:// or https:// without query, found {0:?}")]
     PublicUrl(String),
-    #[error("--deny-list-file: {} cannot be read", path.display())]
-    DenyListFile {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("--deny-list-file: {}: {source}", path.display())]
-    DenyList {
-        path: PathBuf,
-        source: DenyListError,
-    },
     #[error("--dashboard-jwt-secret: at least {MIN_SECRET_BYTES} bytes are required")]
     ShortSecret,
 }
@@ -168,7 +155,6 @@ fn build(
         estimates: Estimates::default(),
         metrics,
         limits: config.limits.clone(),
-        deny_list: deny_list(config)?,
         waiters: Semaphore::new(usize::try_from(config.limits.waiters).unwrap_or(0)),
         draining: soft,
         public_url,
@@ -187,21 +173,6 @@ fn check_readiness(context: &Context, app: &App) {
         let objects = objects.clone();
         async move { objects.ping().await.map_err(|error| error.to_string()) }
     });
-}
-
-/// The operator's own list; nothing without one.
-fn deny_list(config: &Config) -> Result<DenyList, StartError> {
-    let Some(path) = &config.deny_list_file else {
-        return Ok(DenyList::default());
-    };
-    let text = std::fs::read_to_string(path).map_err(|source| StartError::DenyListFile {
-        path: path.clone(),
-        source,
-    })?;
-    DenyList::parse(&text).map_err(|source| StartError::DenyList {
-        path: path.clone(),
-        source,
-    })
 }
 
 fn check_secret(config: &Config) -> Result<(), StartError> {

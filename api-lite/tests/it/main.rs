@@ -15,7 +15,6 @@
 mod world;
 
 mod cancel;
-mod content;
 mod create;
 mod idempotency;
 mod keys;

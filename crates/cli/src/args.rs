@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use domain::{Moderation, ModerationFailure, UnknownOutcome};
 use queue::QueueArgs;
 use store::{DatabaseArgs, ObjectArgs};
 
@@ -48,11 +47,6 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: BrandCommand,
     },
-    /// What a brand has decided about content and about calls that were lost
-    Policy {
-        #[command(subcommand)]
-        command: PolicyCommand,
-    },
     /// Jobs
     Job {
         #[command(subcommand)]
@@ -67,6 +61,43 @@ pub(crate) enum Command {
     },
     /// Print the HTTP API's OpenAPI 3.1 document
     Openapi,
+    /// Serve OpenAI, Stability and Replicate on this machine, with a ledger of what they would bill
+    #[command(after_help = SANDBOX_EXAMPLES)]
+    Sandbox(SandboxArgs),
+}
+
+const SANDBOX_EXAMPLES: &str = "\
+Any key is accepted. Pictures are real, and the same for the same request.
+
+A picture, and what it would have cost:
+  atelier sandbox &
+  curl -s http://127.0.0.1:4010/openai/v1/images/generations -H 'Authorization: Bearer x' \\
+    -H 'Content-Type: application/json' -d '{\"model\":\"gpt-image-2\",\"prompt\":\"a brass ring\"}' \\
+    | jq -r '.data[0].b64_json' | base64 -d > ring.png
+  curl -s http://127.0.0.1:4010/_ledger
+
+The next two pictures are paid for and lost on the way:
+  curl -s http://127.0.0.1:4010/_faults \\
+    -d '{\"provider\":\"openai\",\"mode\":\"reset_after_accept\",\"times\":2}'
+
+GET /_faults lists the faults and how many requests they met, GET /_faults/modes the ways to
+misbehave, DELETE /_faults removes them, POST /_reset forgets everything. --faults reads a file with
+a list of the same objects. docs/sandbox.md has all of it.";
+
+/// Settings of the sandbox.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct SandboxArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4010")]
+    pub(crate) listen: std::net::SocketAddr,
+
+    /// Faults that are armed from the start: JSON, one fault or a list
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
+
+    /// How long a picture takes, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 80)]
+    pub(crate) work_ms: u64,
 }
 
 /// Settings of the demonstration.
@@ -231,38 +262,6 @@ pub(crate) enum BrandCommand {
         /// Generations a month
         #[arg(long, value_name = "N", default_value_t = 100)]
         max_monthly_generations: i32,
-        #[command(flatten)]
-        database: DatabaseArgs,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PolicyCommand {
-    /// Show a brand's decisions
-    Show {
-        /// Whose
-        #[arg(long, value_name = "ID")]
-        brand: String,
-        #[command(flatten)]
-        database: DatabaseArgs,
-    },
-    /// Change a brand's decisions; what is not given stays. Servers see it within seconds
-    Set {
-        /// Whose
-        #[arg(long, value_name = "ID")]
-        brand: String,
-        /// A file with the words the brand does not want: one rule a line, # comments, * for further letters
-        #[arg(long, value_name = "FILE")]
-        deny_list_file: Option<PathBuf>,
-        /// Who looks at shoppers' words before a provider is paid: off or openai
-        #[arg(long, value_name = "WHO")]
-        moderation: Option<Moderation>,
-        /// When moderation cannot be had: closed (free text waits, then fails) or open (goes on unseen)
-        #[arg(long, value_name = "WHAT")]
-        moderation_failure: Option<ModerationFailure>,
-        /// When nobody can tell whether a provider was paid: retry_once, hold or fail
-        #[arg(long, value_name = "WHAT")]
-        unknown_outcome: Option<UnknownOutcome>,
         #[command(flatten)]
         database: DatabaseArgs,
     },

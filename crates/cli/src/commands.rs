@@ -8,7 +8,7 @@ mod doctor;
 mod job;
 pub(crate) mod key;
 mod migrate;
-mod policy;
+mod sandbox;
 
 /// Runs one command to its end.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -18,9 +18,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Catalog { command } => catalog::run(command).await,
         Command::Key { command } => key::run(command).await,
         Command::Brand { command } => brand::run(command).await,
-        Command::Policy { command } => policy::run(command).await,
         Command::Job { command } => job::run(command).await,
         Command::Doctor { database, queue } => doctor::run(&database, &queue).await,
+        Command::Sandbox(args) => sandbox::run(args).await,
         Command::Openapi => crate::output::json(&api_lite::openapi()),
     }
 }

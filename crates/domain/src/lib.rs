@@ -10,7 +10,6 @@ mod clock;
 mod codes;
 mod color;
 mod customization;
-mod deny_list;
 mod events;
 mod fair;
 mod field_error;
@@ -18,7 +17,6 @@ mod ids;
 mod job;
 mod lane;
 mod money;
-mod policy;
 mod product;
 mod prompt;
 mod quota;
@@ -38,7 +36,6 @@ pub use customization::{
     MAX_CUSTOMIZATIONS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGE_URL_BYTES, MAX_ZONES, StoredError,
     TextValue, ZoneValue,
 };
-pub use deny_list::{DenyList, DenyListError};
 pub use events::{
     CompletedPayload, Ending, Event, EventKind, OutputPayload, failed_data, started_data,
 };
@@ -48,11 +45,10 @@ pub use ids::{AttemptId, BrandId, GenerationId, IdError, KeyId, ProductId, Publi
 pub use job::{Fence, IllegalMove, JobState, MAX_CRASHES, Move};
 pub use lane::{Lane, Plan, UnknownName};
 pub use money::{Currency, Micros};
-pub use policy::{BrandPolicy, Moderation, ModerationFailure, UnknownOutcome};
 pub use product::{ArSettings, OutputFormat, Product, Template};
 pub use prompt::{
-    BuiltPrompt, ControlSyntax, DEFAULT_PROMPT_BUDGET_CHARS, DEFAULT_TEMPLATE, NegativePrompt,
-    PromptInput, PromptRules, TemplateError, build_prompt, check_template, identifier, neutralise,
+    BuiltPrompt, DEFAULT_PROMPT_BUDGET_CHARS, DEFAULT_TEMPLATE, PromptInput, TemplateError,
+    build_prompt, check_template, identifier, neutralise,
 };
 pub use quota::{QuotaPolicy, grant};
 pub use render_style::RenderStyle;

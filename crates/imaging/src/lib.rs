@@ -13,9 +13,9 @@
 //! 3. [`variants`] makes the smaller ones (from [`resize`]), [`encode`] writes PNG, JPEG or WebP.
 //! 4. [`Pool`] runs such work on threads of its own, admitted by the pixels it touches.
 //!
-//! Deliberately not here: animation, vector files, high dynamic range, AVIF.
+//! Deliberately not here: colour management (profiles are ignored, samples are taken as sRGB),
+//! animation, vector files and AVIF.
 
-mod color;
 mod compose;
 mod decode;
 mod encode;
@@ -30,10 +30,7 @@ pub use compose::{
     Align, Area, Base, Blend, Color, Composition, Content, Fit, Layer, LayerReport, PictureLayer,
     RenderStyle, Report, TextLayer, TextReport, compose,
 };
-pub use decode::{
-    ColorSource, DecodeLimits, DecodeNote, DecodeReport, Decoded, Header, SampleLayout,
-    SourceFormat, decode, decode_at_least, decode_reporting, probe, sniff,
-};
+pub use decode::{DecodeLimits, SourceFormat, decode, sniff};
 pub use encode::{Format, Origin, WebpMethod, encode, encode_with_origin};
 pub use error::{ImagingError, PoolError};
 pub use picture::{Picture, Samples};

@@ -136,11 +136,6 @@ impl Picture {
         }
     }
 
-    /// The samples as they are kept, without a copy, for work that turns them over in place.
-    pub(crate) fn into_samples(self) -> Vec<u8> {
-        self.samples
-    }
-
     /// The samples as premultiplied RGBA; an opaque picture's are converted.
     #[must_use]
     pub fn premultiplied_rgba(&self) -> Cow<'_, [u8]> {

@@ -5,7 +5,6 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use ipnet::IpNet;
 
-use crate::stability::StabilityConfig;
 use crate::synthetic::FailurePlan;
 
 /// Settings of every provider.
@@ -14,9 +13,6 @@ pub struct ProvidersConfig {
     /// Settings of the synthetic provider.
     #[command(flatten)]
     pub synthetic: SyntheticConfig,
-    /// Settings of Stability.
-    #[command(flatten)]
-    pub stability: StabilityConfig,
 }
 
 /// Settings of the synthetic provider, which draws pictures in this process and costs nothing real.
@@ -126,15 +122,6 @@ pub enum ConfigError {
     /// The operating system gave no thread to draw on.
     #[error("cannot start the drawing threads of the synthetic provider")]
     Threads(#[source] std::io::Error),
-    /// A file of the model registry cannot be read.
-    #[error("the model registry of {provider} cannot be read")]
-    Models {
-        /// Whose file it is.
-        provider: &'static str,
-        /// Where and why.
-        #[source]
-        source: toml::de::Error,
-    },
     /// TLS could not be set up.
     #[error("cannot build the HTTP client")]
     HttpClient(#[source] reqwest::Error),

@@ -15,14 +15,12 @@ mod error;
 mod fetch;
 mod http;
 mod models;
-mod money;
 mod provider;
 mod rate;
 mod registry;
 mod request;
-mod rows;
-mod stability;
 mod synthetic;
+#[expect(dead_code, reason = "the adapters over the network come next")]
 mod transport;
 mod wire;
 
@@ -31,13 +29,11 @@ pub use credential::{CallContext, Credential};
 pub use error::{ErrorKind, Next, ProviderError, Sent, Spent};
 pub use fetch::{FetchError, Fetcher, RefusedAddress};
 pub use models::{
-    Charged, ControlSyntax, MaskConvention, Model, ModelRow, NegativePrompt, Price, PriceBasis,
-    Recovery, Sizes,
+    Charged, ControlSyntax, Model, ModelRow, NegativePrompt, Price, PriceBasis, Recovery, Sizes,
 };
 pub use provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
 pub use rate::{RateHints, RateWindow};
 pub use registry::{Providers, UnknownProvider};
 pub use request::{Background, ImageRequest, InputImage, Operation, OperationKind, seed_of};
-pub use stability::{Stability, StabilityConfig};
 pub use synthetic::{Failure, FailurePlan, PlanError, Synthetic};
 pub use wire::Prepared;

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-pub use domain::{ControlSyntax, NegativePrompt};
 use serde::Deserialize;
 
 use crate::request::OperationKind;
@@ -67,9 +66,6 @@ pub struct ModelRow {
     /// The model to use instead from that day on.
     #[serde(default)]
     pub replaced_by: Option<String>,
-    /// How it reads a mask.
-    #[serde(default)]
-    pub mask: MaskConvention,
     /// What it costs.
     pub price: Price,
     /// Where all this was read.
@@ -179,16 +175,30 @@ fn nearest_ratio(among: &[(u32, u32)], wanted: (f64, f64)) -> Option<(u32, u32)>
     })
 }
 
-/// How a mask says where the picture may change. Whoever asks brings the mask in the convention of the
-/// model's row; adapters look at the PNG's header and refuse the other one.
+/// What becomes of a negative prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum MaskConvention {
-    /// Transparent where it may change: a PNG with an alpha channel.
+pub enum NegativePrompt {
+    /// The provider takes it.
+    Native,
+    /// It is put into the prompt in words.
+    Folded,
+    /// It is left out, with a note.
     #[default]
-    TransparentChanges,
-    /// White where it may change, black where not: a PNG without one.
-    WhiteChanges,
+    Dropped,
+}
+
+/// What a provider reads as commands inside a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControlSyntax {
+    /// Nothing: words are words.
+    #[default]
+    None,
+    /// Weights such as `(word:1.3)` and `[a:b]`.
+    Weights,
+    /// Those, and tags such as `<lora:…>`, `|`, `BREAK` and `AND`: self-hosted servers.
+    Tags,
 }
 
 /// Whether a lost answer can be found again.
@@ -220,7 +230,7 @@ pub enum Charged {
 /// What a model costs, in billionths of a US dollar (nano-USD), so that a price per token is a whole
 /// number.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Price {
     /// How it is counted.
     pub basis: PriceBasis,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::config::{ConfigError, ProvidersConfig};
 use crate::provider::Provider;
-use crate::stability::Stability;
 use crate::synthetic::Synthetic;
 
 /// The providers of this process, by name. Cheap to clone.
@@ -31,8 +30,7 @@ impl Providers {
     /// [`ConfigError`] where a provider cannot start.
     pub fn from_config(config: &ProvidersConfig) -> Result<Self, ConfigError> {
         let synthetic: Arc<dyn Provider> = Arc::new(Synthetic::start(&config.synthetic)?);
-        let stability: Arc<dyn Provider> = Arc::new(Stability::new(&config.stability)?);
-        Ok(Self::of([synthetic, stability]))
+        Ok(Self::of([synthetic]))
     }
 
     /// A registry of exactly these. Of two with one name the later counts.

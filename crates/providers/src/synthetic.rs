@@ -38,8 +38,7 @@ use crate::config::{ConfigError, SyntheticConfig};
 use crate::credential::CallContext;
 use crate::error::{ErrorKind, Next, ProviderError};
 use crate::models::{
-    Charged, ControlSyntax, MaskConvention, Model, ModelRow, NegativePrompt, Price, PriceBasis,
-    Recovery, Sizes,
+    Charged, ControlSyntax, Model, ModelRow, NegativePrompt, Price, PriceBasis, Recovery, Sizes,
 };
 use crate::provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
 use crate::rate::RateHints;
@@ -195,7 +194,6 @@ impl Provider for Synthetic {
             refusal_charged: Charged::No,
             retires_at: None,
             replaced_by: None,
-            mask: MaskConvention::default(),
             price: Price {
                 basis: PriceBasis::PerImage {
                     nano: self.price.0.saturating_mul(1_000),
@@ -226,7 +224,6 @@ impl Provider for Synthetic {
             content_type: "application/json".to_owned(),
             headers: Vec::new(),
             body,
-            notes: Vec::new(),
         })
     }
 

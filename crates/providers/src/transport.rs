@@ -78,7 +78,6 @@ impl Transport {
     }
 
     /// Where this leads.
-    #[expect(dead_code, reason = "addresses in answers are compared with it")]
     pub(crate) fn base(&self) -> &Url {
         &self.base
     }

@@ -33,7 +33,6 @@ pub mod intake;
 pub mod ledger;
 pub mod migrate;
 pub mod objects;
-pub mod policies;
 pub mod products;
 pub mod recovery;
 pub mod retention;

@@ -17,6 +17,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Only for domain::Clock: the bootstrap knows no business rules.
     ("service", &["domain"]),
     ("testkit", &["domain"]),
+    // A server of its own: it needs the clock and the supervised tasks, and draws with imaging.
+    ("sandbox", &["domain", "imaging", "service"]),
     ("api-lite", &["domain", "store", "queue", "service"]),
     (
         "worker",
@@ -41,6 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "queue",
             "service",
             "testkit",
+            "sandbox",
             "api-lite",
             "worker",
             "scheduler",
@@ -75,7 +78,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("libwebp-sys", &["libwebp"]),
     ("fast_image_resize", &["imaging"]),
     ("reqwest", &["providers", "scheduler"]),
-    ("axum", &["service", "api-lite", "scheduler", "testkit"]),
+    (
+        "axum",
+        &["service", "api-lite", "scheduler", "testkit", "sandbox"],
+    ),
 ];
 
 /// Package → its dependencies outside of tests and build scripts.

@@ -129,7 +129,10 @@ fn a_jpeg_of_hundreds_of_scans_is_refused_before_decoding() {
     }
     assert!(matches!(
         refusal(&file),
-        ImagingError::TooManyScans { max_scans: 32 }
+        ImagingError::TooManyScans {
+            scans: 400,
+            max_scans: 32
+        }
     ));
 }
 

@@ -13,6 +13,4 @@
 )]
 
 mod fetch;
-mod stability;
 mod synthetic;
-mod wire;

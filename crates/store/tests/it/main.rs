@@ -30,7 +30,6 @@ mod migrate;
 mod objects;
 mod outcomes;
 mod plans;
-mod policies;
 mod races;
 mod recovery;
 mod retention;

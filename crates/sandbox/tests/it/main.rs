@@ -1,0 +1,16 @@
+//! The sandbox over real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod lab;
+mod openai;
