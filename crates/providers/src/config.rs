@@ -2,9 +2,14 @@
 
 use std::num::NonZeroUsize;
 
+use std::path::PathBuf;
+
 use clap::Args;
 use ipnet::IpNet;
+use secrecy::SecretString;
+use url::Url;
 
+use crate::models::ModelsFileError;
 use crate::synthetic::FailurePlan;
 
 /// Settings of every provider.
@@ -13,6 +18,85 @@ pub struct ProvidersConfig {
     /// Settings of the synthetic provider.
     #[command(flatten)]
     pub synthetic: SyntheticConfig,
+
+    /// Settings of the model registry.
+    #[command(flatten)]
+    pub models: ModelsConfig,
+
+    /// Settings of OpenAI.
+    #[command(flatten)]
+    pub openai: OpenAiConfig,
+}
+
+/// Settings of the model registry.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Models")]
+pub struct ModelsConfig {
+    /// A file of models (TOML) that is laid over the rows compiled in: capabilities, prices and the
+    /// days on which models end.
+    #[arg(long, env = "ATELIER_MODELS_FILE", value_name = "FILE")]
+    pub models_file: Option<PathBuf>,
+}
+
+/// Settings of OpenAI.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "OpenAI")]
+pub struct OpenAiConfig {
+    /// Where OpenAI's API is, version included.
+    #[arg(long, env = "ATELIER_OPENAI_BASE_URL", default_value = Self::DEFAULT_BASE_URL)]
+    #[arg(value_name = "URL", value_parser = base_url)]
+    pub openai_base_url: Url,
+
+    /// The platform's key, or several separated by commas. Without one only brands with a key of their
+    /// own can use OpenAI.
+    #[arg(long, env = "ATELIER_OPENAI_API_KEY", value_name = "KEYS")]
+    #[arg(hide_env_values = true, value_delimiter = ',')]
+    pub openai_api_key: Vec<SecretString>,
+
+    /// The organization that is billed, where the key belongs to several.
+    #[arg(long, env = "ATELIER_OPENAI_ORGANIZATION", value_name = "ID")]
+    pub openai_organization: Option<String>,
+
+    /// The project that is billed.
+    #[arg(long, env = "ATELIER_OPENAI_PROJECT", value_name = "ID")]
+    pub openai_project: Option<String>,
+}
+
+impl OpenAiConfig {
+    /// OpenAI's own.
+    pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+}
+
+impl Default for OpenAiConfig {
+    fn default() -> Self {
+        Self {
+            openai_base_url: default_url(Self::DEFAULT_BASE_URL),
+            openai_api_key: Vec::new(),
+            openai_organization: None,
+            openai_project: None,
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a constant, parsed in a test")]
+pub(crate) fn default_url(constant: &str) -> Url {
+    Url::parse(constant).expect("a constant URL")
+}
+
+/// The address of an API: http or https, with a host, without a user, a query or a fragment. It is the
+/// operator's own choice, so that it may be private.
+pub(crate) fn base_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err("it must begin with http:// or https:// and a host".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a key belongs into its own setting, not into the address".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it may have neither a query nor a fragment".to_owned());
+    }
+    Ok(url)
 }
 
 /// Settings of the synthetic provider, which draws pictures in this process and costs nothing real.
@@ -125,4 +209,7 @@ pub enum ConfigError {
     /// TLS could not be set up.
     #[error("cannot build the HTTP client")]
     HttpClient(#[source] reqwest::Error),
+    /// The file of models cannot be used.
+    #[error(transparent)]
+    Models(#[from] ModelsFileError),
 }

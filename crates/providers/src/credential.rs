@@ -3,6 +3,7 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 /// A key of an account at a provider. Cheap to clone; `Debug` shows its id and never the key.
@@ -17,6 +18,26 @@ impl Credential {
     pub fn new(id: impl Into<String>, secret: SecretString) -> Self {
         let id = id.into();
         Self { id, secret }
+    }
+
+    /// The platform's own keys for a provider, in the order given; empty ones are left out.
+    ///
+    /// A key's id is the provider's name and eight hexadecimal digits of the key's hash, so that it
+    /// stays the same when keys are added, removed or put in another order, and tells nothing about a
+    /// key that is longer than a password.
+    pub fn platform_keys(provider: &str, keys: &[SecretString]) -> Vec<Self> {
+        keys.iter()
+            .map(|key| key.expose_secret().trim())
+            .filter(|key| !key.is_empty())
+            .map(|key| {
+                let digest = Sha256::digest(format!("atelier credential id:{provider}:{key}"));
+                let short = digest
+                    .iter()
+                    .take(4)
+                    .fold(0_u32, |short, byte| (short << 8) | u32::from(*byte));
+                Self::new(format!("{provider}-{short:08x}"), SecretString::from(key))
+            })
+            .collect()
     }
 
     /// What a provider without keys is called with.
@@ -60,5 +81,21 @@ mod tests {
         let shown = format!("{credential:?}");
         assert_eq!(shown, r#"Credential("platform-1")"#);
         assert_eq!(credential.expose(), "sk-very-secret");
+    }
+
+    #[test]
+    fn a_platform_key_keeps_its_id_in_any_order_and_the_id_does_not_hold_it() {
+        let keys = |text: &str| -> Vec<Credential> {
+            let keys: Vec<_> = text.split(',').map(SecretString::from).collect();
+            Credential::platform_keys("openai", &keys)
+        };
+        let (one, two) = (keys("sk-aaaa,, sk-bbbb "), keys("sk-bbbb,sk-aaaa"));
+        assert_eq!(one.len(), 2);
+        assert_eq!(one[0].id(), two[1].id());
+        assert_eq!(one[1].id(), two[0].id());
+        assert_eq!(one[1].expose(), "sk-bbbb");
+        assert_ne!(one[0].id(), one[1].id());
+        assert!(one[0].id().starts_with("openai-"), "{one:?}");
+        assert!(!format!("{one:?}").contains("aaaa"), "{one:?}");
     }
 }

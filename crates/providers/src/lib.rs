@@ -15,22 +15,29 @@ mod error;
 mod fetch;
 mod http;
 mod models;
+mod multipart;
+mod openai;
+mod picture;
 mod provider;
 mod rate;
 mod registry;
 mod request;
 mod synthetic;
-#[expect(dead_code, reason = "the adapters over the network come next")]
 mod transport;
 mod wire;
 
-pub use config::{ConfigError, FetchConfig, ProvidersConfig, SyntheticConfig};
+pub use config::{
+    ConfigError, FetchConfig, ModelsConfig, OpenAiConfig, ProvidersConfig, SyntheticConfig,
+};
 pub use credential::{CallContext, Credential};
 pub use error::{ErrorKind, Next, ProviderError, Sent, Spent};
 pub use fetch::{FetchError, Fetcher, RefusedAddress};
 pub use models::{
-    Charged, ControlSyntax, Model, ModelRow, NegativePrompt, Price, PriceBasis, Recovery, Sizes,
+    Charged, ControlSyntax, Model, ModelError, ModelRegistry, ModelRow, ModelsFileError,
+    NegativePrompt, Price, PriceBasis, Priced, Quote, Recovery, Resolved, RetiredModel, Sizes,
+    TextModel, Usage,
 };
+pub use openai::OpenAi;
 pub use provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
 pub use rate::{RateHints, RateWindow};
 pub use registry::{Providers, UnknownProvider};

@@ -4,11 +4,19 @@
 //! `models/*.toml`, compiled in, over which an operator may lay a file of their own
 //! (`ATELIER_MODELS_FILE`). A name that was retired maps to a live model, with a note.
 
+mod price;
+mod registry;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::Deserialize;
+
+pub use self::price::{Priced, Quote, Usage};
+pub use self::registry::{
+    ModelError, ModelRegistry, ModelsFileError, Resolved, RetiredModel, TextModel,
+};
 
 use crate::request::OperationKind;
 
@@ -52,6 +60,12 @@ pub struct ModelRow {
     /// How many pictures it takes; 0 where it takes none.
     #[serde(default)]
     pub max_input_images: u32,
+    /// The words it knows for the quality; empty where it takes none.
+    #[serde(default)]
+    pub qualities: Vec<String>,
+    /// What the words of older models mean in its own, such as `hd` for `high`.
+    #[serde(default)]
+    pub quality_words: BTreeMap<String, String>,
     /// What the provider reads as commands inside a prompt.
     #[serde(default)]
     pub control_syntax: ControlSyntax,
@@ -230,7 +244,7 @@ pub enum Charged {
 /// What a model costs, in billionths of a US dollar (nano-USD), so that a price per token is a whole
 /// number.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Price {
     /// How it is counted.
     pub basis: PriceBasis,
@@ -255,6 +269,12 @@ pub enum PriceBasis {
         image_in_nano: i64,
         /// One token of pictures out.
         image_out_nano: i64,
+        /// One token of text out, for models that think aloud; 0 where none is charged.
+        #[serde(default)]
+        text_out_nano: i64,
+        /// How many tokens one input picture has at most, for the estimate before the call.
+        #[serde(default)]
+        image_in_tokens_at_most: u32,
         /// How many tokens a picture of one megapixel has, by quality, for the estimate before the
         /// call and for answers that report nothing.
         image_out_tokens_per_megapixel: BTreeMap<String, u32>,

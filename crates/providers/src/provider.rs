@@ -17,12 +17,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{AttemptId, Micros};
 
 use crate::credential::CallContext;
 use crate::error::ProviderError;
-use crate::models::Model;
+use crate::models::{Model, ModelError, Resolved};
 use crate::rate::RateHints;
 use crate::request::ImageRequest;
 use crate::wire::Prepared;
@@ -38,6 +38,29 @@ pub trait Provider: Send + Sync + 'static {
 
     /// What `model` can do and costs; `None` where this provider has no such model.
     fn model(&self, model: &str) -> Option<Model>;
+
+    /// The model to use where `model` is asked for on the day `today`: the same while it lives, the one
+    /// that replaces it, with a note, once it is retired.
+    ///
+    /// # Errors
+    /// A name that this provider has no model for, or none that lives.
+    fn resolve(&self, model: &str, today: NaiveDate) -> Result<Resolved, ModelError> {
+        let _ = today;
+        let found = self.model(model).ok_or_else(|| ModelError::Unknown {
+            provider: self.name().to_owned(),
+            model: model.to_owned(),
+            known: String::new(),
+        })?;
+        Ok(Resolved {
+            model: found,
+            note: None,
+        })
+    }
+
+    /// Whether a call needs somebody's key.
+    fn needs_key(&self) -> bool {
+        false
+    }
 
     /// Turns a request into the exact bytes that would be sent. Pure: the same request gives the
     /// same bytes, nothing is called, nothing is remembered.

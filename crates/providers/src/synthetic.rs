@@ -16,6 +16,7 @@ mod palette;
 mod png_writer;
 mod pool;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -189,6 +190,8 @@ impl Provider for Synthetic {
             negative_prompt: NegativePrompt::Native,
             max_prompt_chars: MAX_PROMPT_CHARS,
             max_input_images: 0,
+            qualities: Vec::new(),
+            quality_words: BTreeMap::new(),
             control_syntax: ControlSyntax::None,
             recovery: Recovery::Always,
             refusal_charged: Charged::No,
@@ -224,6 +227,7 @@ impl Provider for Synthetic {
             content_type: "application/json".to_owned(),
             headers: Vec::new(),
             body,
+            notes: Vec::new(),
         })
     }
 

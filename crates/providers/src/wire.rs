@@ -32,6 +32,9 @@ pub struct Prepared {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Bytes,
+    /// What was changed or left out of the request, for the generation's record: the adapter hands it
+    /// on in [`Finished::notes`](crate::Finished::notes). No shopper text stands here.
+    pub notes: Vec<String>,
 }
 
 impl Prepared {

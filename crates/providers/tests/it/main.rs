@@ -13,4 +13,5 @@
 )]
 
 mod fetch;
+mod openai;
 mod synthetic;
