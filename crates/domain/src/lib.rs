@@ -23,6 +23,7 @@ mod quota;
 mod render_style;
 mod retry;
 mod shopper_text;
+mod slug;
 mod usage;
 mod zones;
 
@@ -54,5 +55,6 @@ pub use quota::{QuotaPolicy, grant};
 pub use render_style::RenderStyle;
 pub use retry::RetryPolicy;
 pub use shopper_text::{MAX_USER_PROMPT_GRAPHEMES, TextFault, clean_prompt, clean_text};
+pub use slug::{MAX_SLUG_BYTES, SlugBook, slug};
 pub use usage::{Metric, UsageId};
 pub use zones::{Area, DEFAULT_MAX_LENGTH, Zone, ZoneType};
