@@ -1,13 +1,13 @@
 -- The personalisation models: six enums, six tables, four changed tables, with Prisma's names and types,
 -- so that a Prisma client generated for that schema reads and writes them.
 
--- Rows of the old meaning need the data rules of docs/migrating.md (slugs, deliveries turned into
--- endpoints, archived logs). Until a run of those rules exists, a database with such rows is refused
--- rather than guessed at: nothing may be lost.
+-- Rows of the old meaning are carried over by `atelier migrate up`, which does what this file says in steps
+-- beside the platform's own programs, takes this file's statements for it, and does not run the file as a
+-- whole. Run by any other program, the file refuses such rows: nothing may be lost.
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM "Product") OR EXISTS (SELECT 1 FROM "Webhook") OR EXISTS (SELECT 1 FROM "WebhookLog") THEN
-        RAISE EXCEPTION 'the tables "Product", "Webhook" or "WebhookLog" already hold rows: this version moves only into an empty database, and nothing was changed';
+        RAISE EXCEPTION 'the tables "Product", "Webhook" or "WebhookLog" already hold rows, which only `atelier migrate up` carries over; nothing was changed';
     END IF;
 END
 $$;

@@ -152,23 +152,87 @@ pub(crate) struct DemoArgs {
     pub(crate) workers: u8,
 }
 
+/// What every `migrate` command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+
+    /// Use the migrations NNNN_name.sql of DIR instead of those in this program
+    #[arg(long, value_name = "DIR")]
+    pub(crate) migrations: Option<PathBuf>,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How long one attempt waits for a lock on a table in use, in milliseconds: about the longest that
+    /// others are held up
+    #[arg(long, value_name = "MS", default_value_t = 300,
+          value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub(crate) lock_timeout_ms: u64,
+
+    /// How long such attempts are repeated before giving up, in seconds
+    #[arg(long, value_name = "S", default_value_t = 600)]
+    pub(crate) patience_s: u64,
+
+    /// Rows of one backfill batch
+    #[arg(long, value_name = "N", default_value_t = 2000,
+          value_parser = clap::value_parser!(i64).range(1..=100_000))]
+    pub(crate) batch_rows: i64,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum MigrateCommand {
-    /// Apply what is pending
+    /// Apply what is pending; a database of the older platform is adopted and carried over
     Up {
         #[command(flatten)]
-        database: DatabaseArgs,
-        /// Print the result as JSON
+        common: MigrateArgs,
+        /// Stop before the change that the older platform's programs notice; run again without it to
+        /// finish
         #[arg(long)]
-        json: bool,
+        before_contract: bool,
+    },
+    /// Say what `up` would do, to how many rows; changes nothing
+    Plan {
+        #[command(flatten)]
+        common: MigrateArgs,
     },
     /// Say what is applied and what is pending
     Status {
         #[command(flatten)]
-        database: DatabaseArgs,
-        /// Print the result as JSON
-        #[arg(long)]
-        json: bool,
+        common: MigrateArgs,
+    },
+    /// Settle the record of a migration that failed
+    #[command(group = clap::ArgGroup::new("as").required(true))]
+    Resolve {
+        #[command(flatten)]
+        common: MigrateArgs,
+        /// Nothing of it is there: it is pending again
+        #[arg(long, value_name = "NAME", group = "as")]
+        rolled_back: Option<String>,
+        /// Everything of it is there, done by hand: it counts as applied
+        #[arg(long, value_name = "NAME", group = "as")]
+        applied: Option<String>,
+    },
+    /// Write a pg_dump to FILE, restore it into a database of its own and compare
+    Backup {
+        #[command(flatten)]
+        common: MigrateArgs,
+        /// The file to write; one that is there is never overwritten
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Compare the live schema with the expected one, column by column
+    Verify {
+        #[command(flatten)]
+        common: MigrateArgs,
+    },
+    /// Bring "public" back to what it was before personalisation; everything is kept in the schema
+    /// atelier, and `up` takes it back
+    Down {
+        #[command(flatten)]
+        common: MigrateArgs,
     },
 }
 

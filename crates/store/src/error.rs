@@ -1,5 +1,7 @@
 //! What can go wrong with what must not be lost, by what the caller should do about it.
 
+use crate::migrate::MigrationError;
+
 /// An error of the store. The source carries the driver's own words.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -24,9 +26,9 @@ pub enum StoreError {
         /// What was found there.
         detail: String,
     },
-    /// The migrations could not be applied or do not match.
-    #[error("the migration failed")]
-    Migration(#[source] sqlx::migrate::MigrateError),
+    /// A migration was refused or failed; nothing is half done.
+    #[error(transparent)]
+    Migration(Box<MigrationError>),
     /// The object store failed.
     #[error("the object store failed on {key}")]
     Object {
@@ -55,10 +57,8 @@ impl StoreError {
                 source,
                 object_store::Error::NotFound { .. } | object_store::Error::InvalidPath { .. }
             ),
-            Self::Database(_)
-            | Self::Inconsistent { .. }
-            | Self::Migration(_)
-            | Self::Setting { .. } => false,
+            Self::Migration(error) => error.is_transient(),
+            Self::Database(_) | Self::Inconsistent { .. } | Self::Setting { .. } => false,
         }
     }
 }
@@ -90,8 +90,11 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-impl From<sqlx::migrate::MigrateError> for StoreError {
-    fn from(error: sqlx::migrate::MigrateError) -> Self {
-        Self::Migration(error)
+impl From<MigrationError> for StoreError {
+    fn from(error: MigrationError) -> Self {
+        match error {
+            MigrationError::Database(source) => source.into(),
+            error => Self::Migration(Box::new(error)),
+        }
     }
 }

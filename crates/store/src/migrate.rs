@@ -1,76 +1,83 @@
-//! The schema's own history, kept in `atelier.migration`.
+//! The schema: its migrations, its history in `atelier.migration`, and the ways into it from a database
+//! that an older platform has filled for years.
+//!
+//! Invariants: one process at a time migrates a database; a migration and its record commit together; a
+//! step that fails leaves nothing behind; what a migration may not carry it refuses before it changes
+//! anything; no row of the platform is ever deleted by us.
+//!
+//! The statements here are not checked at compile time, unlike all others of this crate: most of them
+//! name tables that exist only before or during a migration.
 
-use sqlx::Connection;
-use sqlx::migrate::{Migrate, Migrator};
+mod census;
+mod down;
+mod error;
+mod file;
+mod files;
+mod history;
+mod moving;
+mod plan;
+mod resolve;
+mod scan;
+mod scratch;
+mod session;
+mod shape;
+mod start;
+mod up;
+mod verify;
+
+pub use census::{Census, Moment, restored, scratch};
+pub use down::down;
+pub use error::MigrationError;
+pub use files::{MIGRATOR, Migrations};
+pub use history::{MigrationStatus, StepStatus};
+pub use plan::{Action, Plan, PlannedChange, PlannedMigration, plan};
+pub use resolve::{Resolution, resolve};
+pub use scratch::Scratch;
+pub use session::{Event, Observer, Options, Until};
+pub use shape::{Comparison, Difference, Shape};
+pub use up::{Outcome, up, up_with};
+pub use verify::{Verified, verify};
 
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// Every migration, embedded at compile time from `migrations/`.
-pub static MIGRATOR: Migrator = sqlx::migrate!();
-
-/// One migration as the operator sees it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct MigrationStatus {
-    /// The number in the file's name.
-    pub version: i64,
-    /// The rest of the file's name.
-    pub name: String,
-    /// Whether the database has it.
-    pub applied: bool,
-    /// Whether the applied text is the one in this program. `true` while pending.
-    pub checksum_matches: bool,
-}
-
-/// Applies what is pending, each migration in a transaction of its own. Returns the number applied.
-///
-/// # Errors
-/// [`StoreError::Migration`] when an applied migration has another text than ours, or a statement
-/// fails; what came before it stays applied, the failed one leaves nothing.
-pub async fn up(db: &Database) -> Result<usize, StoreError> {
-    let pending = status(db)
-        .await?
-        .iter()
-        .filter(|migration| !migration.applied)
-        .count();
-    // A migration that fails leaves the migrator's lock with its session: the connection is closed, not
-    // given back to the pool, where the lock would keep every later run waiting.
-    let mut connection = db.connection().await?.detach();
-    let result = MIGRATOR.run(&mut connection).await;
-    connection.close().await?;
-    result?;
-    Ok(pending)
-}
-
-/// What is applied and what is pending, in order.
+/// What is applied and what is pending, in order. Changes nothing.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] when the database cannot be reached.
 pub async fn status(db: &Database) -> Result<Vec<MigrationStatus>, StoreError> {
+    status_of(db, &Options::default()).await
+}
+
+/// As [`status`], for the migrations of a folder.
+///
+/// # Errors
+/// As [`status`], and [`StoreError::Migration`] when a file cannot be used.
+pub async fn status_of(
+    db: &Database,
+    options: &Options,
+) -> Result<Vec<MigrationStatus>, StoreError> {
+    let migrations = options.migrations()?;
     let mut connection = db.connection().await?;
-    let exists: Option<bool> =
-        sqlx::query_scalar("SELECT to_regclass('atelier.migration') IS NOT NULL")
-            .fetch_one(&mut *connection)
-            .await?;
-    let applied = if exists.unwrap_or(false) {
-        connection
-            .list_applied_migrations("atelier.migration")
-            .await?
-    } else {
-        Vec::new()
-    };
-    Ok(MIGRATOR
-        .iter()
-        .map(|migration| {
-            let found = applied
-                .iter()
-                .find(|known| known.version == migration.version);
-            MigrationStatus {
-                version: migration.version,
-                name: migration.description.to_string(),
-                applied: found.is_some(),
-                checksum_matches: found.is_none_or(|known| known.checksum == migration.checksum),
+    let records = history::records(&mut connection).await?;
+    let mut all = Vec::new();
+    for file in &migrations.files {
+        let record = records.iter().find(|record| record.version == file.version);
+        let applied = record.is_some_and(|record| record.success);
+        let failed = match record {
+            Some(record) if !record.success => {
+                Some(history::failure(&mut connection, file.version).await?)
             }
-        })
-        .collect())
+            _ => None,
+        };
+        all.push(MigrationStatus {
+            version: file.version,
+            name: file.description.clone(),
+            applied,
+            checksum_matches: record.is_none_or(|record| record.checksum == file.checksum),
+            failed,
+            steps: history::steps(&mut connection, file.version).await?,
+        });
+    }
+    Ok(all)
 }

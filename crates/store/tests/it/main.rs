@@ -27,6 +27,7 @@ mod intake_keys;
 mod invariants;
 mod ledger;
 mod migrate;
+mod moving;
 mod objects;
 mod outcomes;
 mod plans;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::Row;
+use sqlx::{Connection, Row};
 
 use crate::world::World;
 
@@ -266,4 +266,35 @@ async fn keys_and_indexes_of_public_are_exactly_these() {
     .await
     .unwrap();
     assert_eq!(found, KEYS);
+}
+
+/// `public` as the first migrations make it, in the words of the comparison.
+async fn shape_after(files: usize) -> String {
+    let database = testkit::TestDatabase::empty().await.unwrap();
+    let mut connection = sqlx::PgConnection::connect(database.url()).await.unwrap();
+    for migration in store::migrate::MIGRATOR.iter().take(files) {
+        sqlx::raw_sql(migration.sql.clone())
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    let shape = store::migrate::Shape::read(&mut connection, "public").await;
+    shape.unwrap().text()
+}
+
+/// When a migration changes `public`: `UPDATE_SHAPES=1 cargo test -p store known_by_heart`.
+#[tokio::test]
+async fn the_shapes_known_by_heart_are_those_that_the_migrations_make() {
+    for (files, known, name) in [
+        (1, store::migrate::Shape::baseline(), "baseline"),
+        (2, store::migrate::Shape::personalised(), "personalised"),
+    ] {
+        let made = shape_after(files).await;
+        if std::env::var_os("UPDATE_SHAPES").is_some() {
+            let file = format!("src/migrate/shape/{name}.txt");
+            std::fs::write(file, &made).unwrap();
+        } else {
+            assert_eq!(known.text(), made, "{name}");
+        }
+    }
 }

@@ -1,0 +1,8 @@
+//! Moving into the database of an older platform.
+
+mod back;
+mod carried;
+mod failures;
+mod platform;
+mod starts;
+mod writers;
