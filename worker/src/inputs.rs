@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{Customizations, FailureCode, ImageSource, Product, ZoneValue};
-use imaging::{DecodeLimits, ImagingError, Picture, PoolError, compose, decode, thumbnail};
+use imaging::{
+    Cost, DecodeLimits, Header, ImagingError, Picture, PoolError, compose, decode, decode_at_least,
+    probe, thumbnail,
+};
 use service::telemetry::error_chain;
 use store::products::CatalogEntry;
 
@@ -35,8 +38,8 @@ pub(crate) async fn customizations(
 ) -> Result<Customizations, Stop> {
     let stored = std::mem::take(&mut job.claim.customizations);
     let entry = Arc::clone(entry);
-    let reading = move || Customizations::from_stored(&stored, &entry.product.zones);
-    let read = worker.pool.run(0, reading).await;
+    let zones = move |_: &_| Customizations::from_stored(&stored, &entry.product.zones);
+    let read = worker.pool.run(Cost::default(), zones).await;
     read.map_err(|error| of_pool(&error))?.map_err(|error| {
         tracing::error!(%error, "the stored customizations cannot be read");
         Stop::Failed(FailureCode::Internal)
@@ -76,7 +79,9 @@ async fn check_texts(
     let pixels = u64::from(plan.width) * u64::from(plan.height);
     let drawn = worker
         .pool
-        .run(pixels, move || compose(&plan, &fonts).map(drop))
+        .run(Cost::of_pixels(pixels), move |_| {
+            compose(&plan, &fonts).map(drop)
+        })
         .await;
     drawn
         .map_err(|error| of_pool(&error))?
@@ -85,22 +90,24 @@ async fn check_texts(
 
 /// The base photograph. A product that names one must have it.
 async fn base(worker: &Worker, product: &Product) -> Result<Option<Arc<Picture>>, Stop> {
-    let (key, bytes) = match (&product.base_image, &product.base_image_url) {
-        (Some(key), _) => match worker.bases.get(key) {
+    let now = worker.clock.now();
+    let (name, bytes) = match (&product.base_image, &product.base_image_url) {
+        (Some(key), _) => match worker.bases.get(key, now) {
             Some(picture) => return Ok(Some(picture)),
             None => (key, stored_base(worker, key).await?),
         },
-        (None, Some(url)) => match worker.bases.get(url) {
+        (None, Some(url)) => match worker.bases.get(url, now) {
             Some(picture) => return Ok(Some(picture)),
             None => (url, remote_base(worker, url).await?),
         },
         (None, None) => return Ok(None),
     };
-    let picture = decoded(worker, bytes, None).await?.map_err(|error| {
+    let (bases, name) = (Arc::clone(&worker.bases), name.clone());
+    let reading = on_pool(worker, bytes, move |bytes| bases.decoded(&name, bytes, now));
+    let picture = reading.await?.map_err(|error| {
         tracing::error!(product = %product.id, error = error_chain(&error), "unusable base image");
         Stop::Failed(FailureCode::ProcessingFailed)
     })?;
-    worker.bases.keep(key, &picture);
     Ok(Some(picture))
 }
 
@@ -161,21 +168,39 @@ pub(crate) async fn decoded(
     longest_px: Option<u32>,
 ) -> Result<Result<Arc<Picture>, ImagingError>, Stop> {
     let limits = DecodeLimits::default();
-    // The header is not read yet, so the cost is that of a usual photograph.
-    const USUAL_PIXELS: u64 = 4_000_000;
-    let work = move || {
-        let picture = decode(&bytes, &limits)?;
-        let picture = match longest_px {
-            Some(side) => thumbnail(&picture, side)?,
-            None => picture,
+    let work = move |bytes: &[u8]| {
+        let Some(side) = longest_px else {
+            return decode(bytes, &limits).map(Arc::new);
         };
-        Ok(Arc::new(picture))
+        let (width, height) = inside(&probe(bytes, &limits)?, side);
+        let decoded = decode_at_least(bytes, &limits, width, height)?;
+        thumbnail(&decoded.picture, side).map(Arc::new)
     };
-    worker
-        .pool
-        .run(USUAL_PIXELS, work)
-        .await
-        .map_err(|error| of_pool(&error))
+    on_pool(worker, bytes, work).await
+}
+
+/// The size at which the longer side is `side`.
+fn inside(header: &Header, side: u32) -> (u32, u32) {
+    let (width, height) = header.upright_size();
+    let scale = f64::from(side) / f64::from(width.max(height)).max(1.0);
+    let scaled = |px| (f64::from(px) * scale.min(1.0)).ceil() as u32;
+    (scaled(width), scaled(height))
+}
+
+/// Runs what reads a file on the imaging threads, admitted with the size that its header says. A
+/// file whose header is wrong is refused here, before it waits for a place.
+async fn on_pool<T: Send + 'static>(
+    worker: &Worker,
+    bytes: Bytes,
+    read: impl FnOnce(&[u8]) -> Result<T, ImagingError> + Send + 'static,
+) -> Result<Result<T, ImagingError>, Stop> {
+    let header = match probe(&bytes, &DecodeLimits::default()) {
+        Ok(header) => header,
+        Err(error) => return Ok(Err(error)),
+    };
+    let cost = Cost::of_decoding(&header);
+    let running = worker.pool.run(cost, move |_| read(&bytes));
+    running.await.map_err(|error| of_pool(&error))
 }
 
 /// What a failure of the imaging threads means: the same picture would do the same again.

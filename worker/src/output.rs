@@ -7,8 +7,8 @@ use bytes::Bytes;
 use domain::{Customizations, FailureCode, Product};
 use futures::future::try_join_all;
 use imaging::{
-    Composition, Format, Origin, Report, THUMBNAIL_SIDE_PX, Variant, VariantKind, VariantPlan,
-    compose, variants,
+    Composition, Cost, Format, Origin, Report, THUMBNAIL_SIDE_PX, Variant, VariantKind,
+    VariantPlan, compose, variants,
 };
 use service::telemetry::error_chain;
 use sha2::{Digest, Sha256};
@@ -75,8 +75,9 @@ pub(crate) async fn make(
     };
     let pixels = generated.pixel_count() + u64::from(plan.width) * u64::from(plan.height);
     let fonts = Arc::clone(&worker.fonts);
-    let drawing = worker.pool.run(pixels, move || {
+    let drawing = worker.pool.run(Cost::of_pixels(pixels), move |stop| {
         let (picture, report) = compose(&plan, &fonts)?;
+        stop.check()?;
         Ok((variants(Arc::new(picture), &wanted)?, report))
     });
     let drawn = drawing.await.map_err(|error| of_pool(&error))?;
@@ -125,7 +126,8 @@ fn origin(plan: &Composition) -> Origin {
 
 /// Encodes a variant on the imaging threads.
 async fn file(worker: &Worker, variant: Variant) -> Result<File, Stop> {
-    let encoding = worker.pool.run(variant.picture.pixel_count(), move || {
+    let cost = Cost::of_pixels(variant.picture.pixel_count());
+    let encoding = worker.pool.run(cost, move |_| {
         let bytes = Bytes::from(variant.encode()?);
         Ok(File {
             variant: name(variant.kind),

@@ -115,7 +115,13 @@ async fn make(worker: &Worker, job: &mut Job, entry: &Arc<CatalogEntry>) -> Resu
     if job.hold.cancel.is_cancelled() {
         return Err(Stop::Canceled);
     }
-    let made = output::make(worker, job, product, &customizations, inputs, &paid).await?;
+    let cancel = job.hold.cancel.clone();
+    // Dropping what is being made ends it between two stages.
+    let made = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Err(Stop::Canceled),
+        made = output::make(worker, job, product, &customizations, inputs, &paid) => made?,
+    };
     let stage = Stage::begin(&worker.metrics, "store");
     let stored = output::store(worker, job, &made.files).await;
     let stored = stage.end(job, stored)?;

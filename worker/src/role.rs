@@ -110,7 +110,7 @@ fn worker(
         fetcher: Fetcher::new(&args.fetch)?,
         pool: Pool::start(pool)?,
         fonts: Arc::new(Fonts::bundled()),
-        bases: Bases::default(),
+        bases: Arc::new(Bases::default()),
         ledger: Ledger::start(context, db, &metrics)?,
         settler: Settler::start(context, db, &metrics)?,
         held: Held::default(),

@@ -33,7 +33,7 @@ pub(crate) struct Worker {
     pub(crate) fetcher: Fetcher,
     pub(crate) pool: Pool,
     pub(crate) fonts: Arc<Fonts>,
-    pub(crate) bases: Bases,
+    pub(crate) bases: Arc<Bases>,
     pub(crate) ledger: Ledger,
     pub(crate) settler: Settler,
     pub(crate) held: Held,

@@ -44,12 +44,44 @@ pub enum ImagingError {
         height: u32,
     },
     /// A JPEG with more scans than [`crate::DecodeLimits::max_jpeg_scans`].
-    #[error("the JPEG has {scans} scans, more than the {max_scans} allowed")]
+    #[error("the JPEG has more than the {max_scans} scans allowed")]
     TooManyScans {
-        /// Start-of-scan markers counted.
-        scans: u32,
         /// The limit.
         max_scans: u32,
+    },
+    /// More chunks or segments than [`crate::DecodeLimits::max_chunks`].
+    #[error("the {format} has more than the {max_chunks} chunks allowed")]
+    TooManyChunks {
+        /// The container.
+        format: SourceFormat,
+        /// The limit.
+        max_chunks: u32,
+    },
+    /// A block beside the pixels that is needed and larger than allowed.
+    #[error("the {what} of the {format} has {size_bytes} bytes, more than the {max_bytes} allowed")]
+    MetadataTooLarge {
+        /// The container.
+        format: SourceFormat,
+        /// Which block.
+        what: &'static str,
+        /// Its size.
+        size_bytes: usize,
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// A header that claims more pixels than the bytes behind it can hold, whatever they are.
+    #[error(
+        "the {format} claims {width} x {height} pixels, which its {size_bytes} bytes cannot hold"
+    )]
+    Implausible {
+        /// The container.
+        format: SourceFormat,
+        /// Width in the header.
+        width: u32,
+        /// Height in the header.
+        height: u32,
+        /// Bytes of compressed pixels.
+        size_bytes: usize,
     },
     /// Several frames where one is expected.
     #[error("the {format} is animated")]
@@ -90,6 +122,9 @@ pub enum ImagingError {
         /// The first character without a glyph.
         character: char,
     },
+    /// Nobody waits for the result any more: see [`crate::Stop`].
+    #[error("the work was given up")]
+    Stopped,
     /// An encoder refused our own pixels.
     #[error("could not encode {format}")]
     Encode {
@@ -114,7 +149,10 @@ impl ImagingError {
     /// Whether the input is at fault, so that the same input fails the same way again.
     #[must_use]
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Encode { .. } | Self::Internal { .. })
+        !matches!(
+            self,
+            Self::Encode { .. } | Self::Internal { .. } | Self::Stopped
+        )
     }
 
     pub(crate) fn malformed(
@@ -125,6 +163,11 @@ impl ImagingError {
             format,
             source: Box::new(source),
         }
+    }
+
+    /// What our own reading of a container finds wrong.
+    pub(crate) fn damaged(format: SourceFormat, fault: &'static str) -> Self {
+        Self::malformed(format, Damage(fault))
     }
 
     pub(crate) fn plan(layer: &str, reason: &'static str) -> Self {
@@ -154,6 +197,11 @@ impl ImagingError {
         }
     }
 }
+
+/// A fault that no decoder had to find.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Damage(&'static str);
 
 /// Why work handed to a [`crate::Pool`] did not give a value.
 #[derive(Debug, thiserror::Error)]

@@ -13,28 +13,37 @@
 //! 3. [`variants`] makes the smaller ones (from [`resize`]), [`encode`] writes PNG, JPEG or WebP.
 //! 4. [`Pool`] runs such work on threads of its own, admitted by the pixels it touches.
 //!
-//! Deliberately not here: colour management (profiles are ignored, samples are taken as sRGB),
-//! animation, vector files and AVIF.
+//! Deliberately not here: animation, vector files, high dynamic range, AVIF.
 
+mod cache;
+mod color;
 mod compose;
+mod cost;
 mod decode;
 mod encode;
 mod error;
 mod picture;
 mod pool;
 mod resize;
+mod stop;
 mod text;
 mod variants;
 
+pub use cache::{ContentHash, PictureCache};
 pub use compose::{
     Align, Area, Base, Blend, Color, Composition, Content, Fit, Layer, LayerReport, PictureLayer,
     RenderStyle, Report, TextLayer, TextReport, compose,
 };
-pub use decode::{DecodeLimits, SourceFormat, decode, sniff};
+pub use cost::Cost;
+pub use decode::{
+    ColorSource, DecodeLimits, DecodeNote, DecodeReport, Decoded, Header, SampleLayout,
+    SourceFormat, decode, decode_at_least, decode_reporting, probe, sniff,
+};
 pub use encode::{Format, Origin, WebpMethod, encode, encode_with_origin};
 pub use error::{ImagingError, PoolError};
 pub use picture::{Picture, Samples};
 pub use pool::{Pool, PoolConfig};
 pub use resize::{THUMBNAIL_SIDE_PX, resize, thumbnail};
+pub use stop::Stop;
 pub use text::Fonts;
 pub use variants::{Variant, VariantKind, VariantPlan, variants};

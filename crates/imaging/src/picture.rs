@@ -121,6 +121,12 @@ impl Picture {
         u64::from(self.width) * u64::from(self.height)
     }
 
+    /// Bytes of the samples.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.samples.len()
+    }
+
     /// Whether every pixel is fully opaque.
     #[must_use]
     pub fn is_opaque(&self) -> bool {
@@ -134,6 +140,11 @@ impl Picture {
             true => Samples::Rgb(&self.samples),
             false => Samples::PremultipliedRgba(&self.samples),
         }
+    }
+
+    /// The samples as they are kept, without a copy, for work that turns them over in place.
+    pub(crate) fn into_samples(self) -> Vec<u8> {
+        self.samples
     }
 
     /// The samples as premultiplied RGBA; an opaque picture's are converted.

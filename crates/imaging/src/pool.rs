@@ -5,6 +5,10 @@
 //! keep a burst from swapping: the jobs that may stand in the queue, and the memory that all
 //! admitted work together may take, counted from its pixels. Callers beyond a bound wait, first
 //! come first served.
+//!
+//! On Linux the threads ask for less of a busy processor than the rest of the process (a nice value
+//! of [`NICENESS`]), so that a full pool delays neither the async runtime nor the renewal of leases.
+//! Work whose caller has gone is not begun, and ends between two stages where it asks its [`Stop`].
 
 use std::any::Any;
 use std::num::NonZeroUsize;
@@ -14,14 +18,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::PoolError;
+use crate::stop::StopOnDrop;
+use crate::{Cost, PoolError, Stop};
 
-/// Fixed part of what a job takes: decoder tables, encoder buffers, fonts. Measured with a
-/// prototype at 1 megapixel.
-const JOB_BYTES: u64 = 24 << 20;
-/// Part that grows with the pixels; 16 to 33 bytes were measured at 17 and 1 megapixels, together
-/// with [`JOB_BYTES`].
-const PIXEL_BYTES: u64 = 20;
+/// Added to the threads' nice value. At 5 a thread that competes with one of nice 0 gets a quarter of
+/// the core; an idle core is used in full.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -87,23 +90,22 @@ impl Pool {
         })
     }
 
-    /// Runs a closure that touches about `cost_pixels` pixels (all decoded pictures and the output
-    /// together).
+    /// Runs a closure that takes as much memory as `cost` says.
     ///
     /// Waits for a place first, which is how a burst is held back. May be cancelled at any await:
-    /// before admission nothing runs, after it the closure runs to its end and its result is
-    /// dropped.
+    /// work that has not begun never runs; work that has begun finds its [`Stop`] set and its result
+    /// is dropped.
     ///
     /// # Errors
     ///
     /// [`PoolError::OverBudget`] if it could never be admitted, [`PoolError::Panicked`] if the
     /// closure panics.
-    pub async fn run<T, F>(&self, cost_pixels: u64, work: F) -> Result<T, PoolError>
+    pub async fn run<T, F>(&self, cost: Cost, work: F) -> Result<T, PoolError>
     where
         T: Send + 'static,
-        F: FnOnce() -> T + Send + 'static,
+        F: FnOnce(&Stop) -> T + Send + 'static,
     {
-        let needed_mib = cost_mib(cost_pixels);
+        let needed_mib = cost.mib();
         if needed_mib > self.budget_mib {
             return Err(PoolError::OverBudget {
                 needed_mib,
@@ -113,14 +115,18 @@ impl Pool {
         let memory = acquire(&self.budget, needed_mib).await?;
         let slot = acquire(&self.slots, 1).await?;
         let (sender, receiver) = oneshot::channel();
+        let stop = Stop::default();
+        let gone = StopOnDrop(stop.clone());
         let job: Job = Box::new(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(work));
+            let outcome = (!stop.is_set()).then(|| catch_unwind(AssertUnwindSafe(|| work(&stop))));
             drop((memory, slot));
-            // The caller may have gone; the work is done all the same.
-            let _gone = sender.send(outcome);
+            // The caller may have gone.
+            let _gone = outcome.map(|outcome| sender.send(outcome));
         });
         self.jobs.send(job).map_err(|_closed| PoolError::Closed)?;
-        match receiver.await {
+        let answer = receiver.await;
+        drop(gone);
+        match answer {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(panic)) => Err(PoolError::Panicked {
                 message: panic_message(panic.as_ref()),
@@ -136,11 +142,6 @@ impl Pool {
     }
 }
 
-fn cost_mib(pixels: u64) -> u32 {
-    let bytes = pixels.saturating_mul(PIXEL_BYTES).saturating_add(JOB_BYTES);
-    u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX)
-}
-
 async fn acquire(
     semaphore: &Arc<Semaphore>,
     count: u32,
@@ -151,6 +152,7 @@ async fn acquire(
 
 /// One thread's life: take a job, run it, until the pool is gone.
 fn work(jobs: &Mutex<Receiver<Job>>) {
+    give_way();
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
@@ -159,6 +161,18 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
         }
     }
 }
+
+/// A system that refuses gives the threads their usual share.
+#[cfg(target_os = "linux")]
+fn give_way() {
+    let thread = rustix::thread::gettid();
+    let _refused = rustix::process::getpriority_process(Some(thread)).and_then(|nice| {
+        rustix::process::setpriority_process(Some(thread), nice.saturating_add(NICENESS))
+    });
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_way() {}
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

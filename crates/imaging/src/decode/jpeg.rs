@@ -1,40 +1,58 @@
-//! JPEG, through `jpeg-decoder`.
+//! JPEG through `jpeg-decoder`, which can decode at a half, a quarter and an eighth.
 //!
 //! Not through `image`: its decoder (zune-jpeg 0.5.15) silently returns garbage for baseline files
 //! with one scan per component and 4:2:0 sampling.
+
+mod segments;
 
 use std::io::Cursor;
 
 use jpeg_decoder::{Decoder, PixelFormat};
 
-use super::{DecodeLimits, Decoded};
+use self::segments::{Extent, Segments};
+use super::{AtLeast, ColorSource, DecodeLimits, DecodeNote, DecodeReport, Decoded, Header};
+use crate::color::{Conversion, Model};
 use crate::{ImagingError, Picture, SourceFormat};
 
-pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, ImagingError> {
+pub(super) fn header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImagingError> {
+    Ok(segments::walk(bytes, limits, Extent::Header)?.header())
+}
+
+pub(super) fn decode(
+    bytes: &[u8],
+    limits: &DecodeLimits,
+    at_least: Option<AtLeast>,
+) -> Result<Decoded, ImagingError> {
     let fault = |error| ImagingError::malformed(SourceFormat::Jpeg, error);
-    let scans = count_scans(bytes);
-    if scans > limits.max_jpeg_scans {
-        return Err(ImagingError::TooManyScans {
-            scans,
-            max_scans: limits.max_jpeg_scans,
-        });
-    }
+    let segments = segments::walk(bytes, limits, Extent::Whole)?;
+    segments.check_plausible()?;
+    let mut report = DecodeReport::new(segments.header());
     let mut decoder = Decoder::new(Cursor::new(bytes));
-    decoder.set_max_decoding_buffer_size(limits.max_decoded_bytes());
     decoder.read_info().map_err(fault)?;
-    let Some(info) = decoder.info() else {
-        return Err(ImagingError::UnsupportedLayout {
-            format: SourceFormat::Jpeg,
-            layout: "header",
-        });
-    };
-    let (width, height) = (u32::from(info.width), u32::from(info.height));
-    limits.check_sides(width, height)?;
+    let mut size = (segments.width, segments.height);
+    if let Some(wish) = at_least {
+        report.scale_denominator = wish.denominator(&report.header);
+        size = (
+            segments.width.div_ceil(report.scale_denominator),
+            segments.height.div_ceil(report.scale_denominator),
+        );
+        let side = |px| u16::try_from(px).unwrap_or(u16::MAX);
+        decoder.scale(side(size.0), side(size.1)).map_err(fault)?;
+    }
     let samples = decoder.decode().map_err(fault)?;
-    let picture = match info.pixel_format {
-        PixelFormat::RGB24 => Picture::from_rgb(width, height, samples)?,
-        PixelFormat::L8 => Picture::from_rgb(width, height, grey_to_rgb(&samples))?,
-        PixelFormat::CMYK32 => Picture::from_rgb(width, height, cmyk_to_rgb(&samples))?,
+    let Some(info) = decoder.info() else {
+        return Err(ImagingError::damaged(SourceFormat::Jpeg, "no frame"));
+    };
+    if (u32::from(info.width), u32::from(info.height)) != size {
+        return Err(ImagingError::damaged(
+            SourceFormat::Jpeg,
+            "its size changed",
+        ));
+    }
+    let (mut rgb, model) = match info.pixel_format {
+        PixelFormat::RGB24 => (samples, Model::Rgb),
+        PixelFormat::L8 => (grey_to_rgb(&samples), Model::Grey),
+        PixelFormat::CMYK32 => (samples, Model::Inks),
         PixelFormat::L16 => {
             return Err(ImagingError::UnsupportedLayout {
                 format: SourceFormat::Jpeg,
@@ -42,45 +60,64 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Ima
             });
         }
     };
-    let exif = decoder.exif_data().map(<[u8]>::to_vec);
-    Ok(Decoded { picture, exif })
-}
-
-pub(super) fn grey_to_rgb(samples: &[u8]) -> Vec<u8> {
-    samples.iter().flat_map(|&l| [l, l, l]).collect()
-}
-
-/// The decoder hands out ink amounts, 255 meaning full ink.
-fn cmyk_to_rgb(samples: &[u8]) -> Vec<u8> {
-    let paper = |ink: u8, black: u8| {
-        let product = u16::from(255 - ink) * u16::from(255 - black);
-        ((product + 127) / 255) as u8
-    };
-    let pixels = samples.as_chunks::<4>().0.iter();
-    pixels
-        .flat_map(|&[c, m, y, k]| [paper(c, k), paper(m, k), paper(y, k)])
-        .collect()
-}
-
-/// Counts start-of-scan markers without decoding, stepping over segments so that the thumbnail
-/// inside an EXIF block does not count.
-fn count_scans(bytes: &[u8]) -> u32 {
-    const START_OF_SCAN: u8 = 0xDA;
-    let mut scans = 0;
-    let mut at = 2;
-    while let Some(&[mark, code]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<2>()) {
-        // Inside a scan, 0xFF is followed by 0x00 or a restart number; both are stepped over byte
-        // by byte, as is any stray byte between segments.
-        let has_length = mark == 0xFF && !matches!(code, 0x00 | 0x01 | 0xD0..=0xD9 | 0xFF);
-        if !has_length {
-            at += 1;
-            continue;
+    let conversion = conversion(&segments, limits, model, &mut report);
+    if model == Model::Inks {
+        if !segments.inks_are_inverted() {
+            rgb.iter_mut().for_each(|ink| *ink = 255 - *ink);
+            report.note(DecodeNote::InksNotInverted);
         }
-        if code == START_OF_SCAN {
-            scans += 1;
-        }
-        let length = bytes.get(at + 2..).and_then(|rest| rest.first_chunk::<2>());
-        at += 2 + length.map_or(0, |&length| usize::from(u16::from_be_bytes(length)));
+        rgb = inks_to_rgb(&rgb, conversion.as_ref())?;
+    } else if let Some(conversion) = conversion {
+        conversion.apply(&mut rgb)?;
     }
-    scans
+    let picture = Picture::from_rgb(size.0, size.1, rgb)?;
+    Ok(Decoded { picture, report })
+}
+
+fn grey_to_rgb(grey: &[u8]) -> Vec<u8> {
+    let mut rgb = vec![0; grey.len() * 3];
+    for (pixel, &l) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(grey) {
+        *pixel = [l; 3];
+    }
+    rgb
+}
+
+/// Ink amounts, 255 meaning full ink, to sRGB: by the profile, or as plain subtractive inks.
+fn inks_to_rgb(inks: &[u8], conversion: Option<&Conversion>) -> Result<Vec<u8>, ImagingError> {
+    let mut rgb = vec![0; inks.len() / 4 * 3];
+    if let Some(conversion) = conversion {
+        conversion.inks_to_rgb(inks, &mut rgb)?;
+        return Ok(rgb);
+    }
+    let inks = inks.as_chunks::<4>().0;
+    for (pixel, &[c, m, y, k]) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(inks) {
+        *pixel = [paper(c, k), paper(m, k), paper(y, k)];
+    }
+    Ok(rgb)
+}
+
+/// What a subtractive ink and black leave of white paper's light: the fall-back without a profile.
+fn paper(ink: u8, black: u8) -> u8 {
+    let product = u16::from(255 - ink) * u16::from(255 - black);
+    ((product + 127) / 255) as u8
+}
+
+fn conversion(
+    segments: &Segments<'_>,
+    limits: &DecodeLimits,
+    model: Model,
+    report: &mut DecodeReport,
+) -> Option<Conversion> {
+    let found = match segments.profile(limits.max_icc_bytes) {
+        Ok(None) => return None,
+        Ok(Some(icc)) => Conversion::from_icc(&icc, model),
+        Err(note) => Err(note),
+    };
+    match found {
+        Ok(found) => report.converted(found, ColorSource::Icc),
+        Err(note) => {
+            report.note(note);
+            None
+        }
+    }
 }

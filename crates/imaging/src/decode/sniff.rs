@@ -57,31 +57,75 @@ pub fn sniff(bytes: &[u8]) -> Result<SourceFormat, ImagingError> {
 
 /// Names common strangers, so that a shop owner learns what was sent.
 fn looks_like(bytes: &[u8]) -> &'static str {
-    let text = bytes.trim_ascii_start();
-    let text = text
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(text)
-        .trim_ascii_start();
-    match () {
-        () if bytes.is_empty() => "an empty file",
-        () if bytes.starts_with(b"GIF8") => "GIF",
-        () if bytes.starts_with(b"BM") => "BMP",
-        () if bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*") => "TIFF",
-        () if bytes.starts_with(b"%PDF") => "PDF",
-        () if bytes.get(4..8) == Some(b"ftyp") => "AVIF, HEIF or a film",
-        () if starts_with_ignore_case(text, b"<!doctype html")
-            || starts_with_ignore_case(text, b"<html") =>
-        {
-            "HTML"
-        }
-        () if text.starts_with(b"<") => "SVG or XML",
-        () if text.starts_with(b"{") => "JSON",
-        () => "something else",
+    if bytes.is_empty() {
+        return "an empty file";
+    }
+    if bytes.get(4..8) == Some(b"ftyp") {
+        return base_media(bytes.get(8..12).unwrap_or_default());
+    }
+    let known = SIGNATURES.iter();
+    let found = known.filter(|(start, _)| bytes.starts_with(start));
+    if let Some((_, name)) = found.max_by_key(|(start, _)| start.len()) {
+        return name;
+    }
+    looks_like_text(bytes)
+}
+
+/// First bytes and the names that go with them.
+const SIGNATURES: &[(&[u8], &str)] = &[
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF or a camera's raw file"),
+    (b"MM\0*", "TIFF or a camera's raw file"),
+    (b"II+\0", "BigTIFF"),
+    (b"MM\0+", "BigTIFF"),
+    (b"%PDF", "PDF"),
+    (b"%!PS", "PostScript"),
+    (b"\xc5\xd0\xd3\xc6", "PostScript"),
+    (b"8BPS", "a Photoshop document"),
+    (b"\0\0\x01\0", "an icon (ICO)"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"qoif", "QOI"),
+    (b"v/1\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"gimp xcf", "a GIMP document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip (an SVGZ?)"),
+    (b"\x1aE\xdf\xa3", "a film"),
+    (b"RIFF", "a RIFF file other than WebP"),
+    (b"P1", "PNM"),
+    (b"P2", "PNM"),
+    (b"P3", "PNM"),
+    (b"P4", "PNM"),
+    (b"P5", "PNM"),
+    (b"P6", "PNM"),
+];
+
+/// The brands of ISO's base media format that hold still pictures.
+fn base_media(brand: &[u8]) -> &'static str {
+    match brand {
+        b"avif" => "AVIF",
+        b"avis" => "animated AVIF",
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1" => "HEIF",
+        _ => "a film",
     }
 }
 
-fn starts_with_ignore_case(bytes: &[u8], prefix: &[u8]) -> bool {
-    bytes
-        .get(..prefix.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+fn looks_like_text(bytes: &[u8]) -> &'static str {
+    // An SVG may begin with a declaration, comments and a document type: look a bit further.
+    const LOOK_AT: usize = 4096;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = text.trim_ascii_start();
+    let head = text.get(..LOOK_AT).unwrap_or(text).to_ascii_lowercase();
+    let holds = |word: &[u8]| head.windows(word.len()).any(|window| window == word);
+    match head.first() {
+        Some(b'<') if holds(b"<svg") => "SVG",
+        Some(b'<') if head.starts_with(b"<!doctype html") || holds(b"<html") => "HTML",
+        Some(b'<') => "XML",
+        Some(b'{') => "JSON",
+        _ => "something else",
+    }
 }

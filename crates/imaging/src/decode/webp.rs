@@ -1,51 +1,61 @@
-//! WebP, lossy and lossless, through `image`.
+//! WebP, lossy and lossless, with alpha, through `image-webp`.
+
+mod chunks;
 
 use std::io::Cursor;
 
-use image::codecs::webp::WebPDecoder;
-use image::{ColorType, ImageDecoder};
+use image_webp::WebPDecoder;
 
-use super::{DecodeLimits, Decoded};
+use super::{ColorSource, DecodeLimits, DecodeNote, DecodeReport, Decoded, Header};
+use crate::color::{Conversion, Model};
 use crate::{ImagingError, Picture, SourceFormat};
+
+pub(super) fn header(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, ImagingError> {
+    Ok(chunks::walk(bytes, limits)?.header())
+}
 
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, ImagingError> {
     let fault = |error| ImagingError::malformed(SourceFormat::Webp, error);
-    if is_cut_short(bytes) {
-        return Err(ImagingError::malformed(
-            SourceFormat::Webp,
-            std::io::Error::from(std::io::ErrorKind::UnexpectedEof),
-        ));
-    }
+    let chunks = chunks::walk(bytes, limits)?;
+    let header = chunks.header();
+    let mut report = DecodeReport::new(header);
+    let (width, height) = (header.stored_width, header.stored_height);
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(fault)?;
-    let (width, height) = decoder.dimensions();
-    limits.check_sides(width, height)?;
-    if decoder.has_animation() {
-        return Err(ImagingError::Animated {
-            format: SourceFormat::Webp,
-        });
+    if decoder.dimensions() != (width, height) {
+        return Err(ImagingError::damaged(SourceFormat::Webp, "two sizes"));
     }
-    let exif = decoder.exif_metadata().map_err(fault)?;
-    let color = decoder.color_type();
-    let len = usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX);
-    let mut samples = vec![0; len];
+    decoder.set_memory_limit(limits.max_bytes);
+    let pixels = width as usize * height as usize;
+    let has_alpha = decoder.has_alpha();
+    let mut samples = vec![0; pixels * if has_alpha { 4 } else { 3 }];
     decoder.read_image(&mut samples).map_err(fault)?;
-    let picture = match color {
-        ColorType::Rgb8 => Picture::from_rgb(width, height, samples)?,
-        ColorType::Rgba8 => Picture::from_straight_rgba(width, height, samples)?,
-        _ => {
-            return Err(ImagingError::UnsupportedLayout {
-                format: SourceFormat::Webp,
-                layout: "neither RGB nor RGBA",
-            });
-        }
+    let model = if has_alpha { Model::Rgba } else { Model::Rgb };
+    if let Some(conversion) = conversion(chunks.icc, model, limits, &mut report) {
+        conversion.apply(&mut samples)?;
+    }
+    let picture = match has_alpha {
+        true => Picture::from_straight_rgba(width, height, samples)?,
+        false => Picture::from_rgb(width, height, samples)?,
     };
-    Ok(Decoded { picture, exif })
+    Ok(Decoded { picture, report })
 }
 
-/// Whether the container announces more bytes than there are. The decoder itself does not mind a
-/// missing end.
-fn is_cut_short(bytes: &[u8]) -> bool {
-    let announced = bytes.get(4..).and_then(|rest| rest.first_chunk::<4>());
-    let announced = announced.map_or(u64::MAX, |&size| u64::from(u32::from_le_bytes(size)));
-    announced.saturating_add(8) > bytes.len() as u64
+fn conversion(
+    icc: Option<&[u8]>,
+    model: Model,
+    limits: &DecodeLimits,
+    report: &mut DecodeReport,
+) -> Option<Conversion> {
+    let icc = icc?;
+    let found = match icc.len() > limits.max_icc_bytes {
+        true => Err(DecodeNote::ProfileTooLarge),
+        false => Conversion::from_icc(icc, model),
+    };
+    match found {
+        Ok(found) => report.converted(found, ColorSource::Icc),
+        Err(note) => {
+            report.note(note);
+            None
+        }
+    }
 }

@@ -109,16 +109,13 @@ fn the_type_is_found_from_the_content() {
     for (bytes, name) in [
         (&b""[..], "an empty file"),
         (b"GIF89a\x01\x00", "GIF"),
-        (b"<?xml version='1.0'?><svg/>", "SVG or XML"),
-        (
-            b"\n <svg xmlns='http://www.w3.org/2000/svg'/>",
-            "SVG or XML",
-        ),
+        (b"<?xml version='1.0'?><svg/>", "SVG"),
+        (b"\n <svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
         (b"<!DOCTYPE html><title>404</title>", "HTML"),
         (b"{\"error\":\"not found\"}", "JSON"),
         (b"%PDF-1.7", "PDF"),
-        (b"\x00\x00\x00\x1cftypavif", "AVIF, HEIF or a film"),
-        (b"RIFF\x00\x00\x00\x00WAVE", "something else"),
+        (b"\x00\x00\x00\x1cftypavif", "AVIF"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "a RIFF file other than WebP"),
     ] {
         match sniff(bytes) {
             Err(ImagingError::UnsupportedFormat { found }) => assert_eq!(found, name),

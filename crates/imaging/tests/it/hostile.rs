@@ -129,10 +129,7 @@ fn a_jpeg_of_hundreds_of_scans_is_refused_before_decoding() {
     }
     assert!(matches!(
         refusal(&file),
-        ImagingError::TooManyScans {
-            scans: 400,
-            max_scans: 32
-        }
+        ImagingError::TooManyScans { max_scans: 32 }
     ));
 }
 

@@ -13,15 +13,21 @@
     reason = "tests"
 )]
 
+mod bombs;
+mod cache;
 mod catalog;
+mod color;
 mod decode;
 mod draw;
 mod encode;
+mod forge;
+mod fuzz;
 mod hostile;
 mod ink;
 mod layers;
 mod orientation;
 mod pool;
+mod reference;
 mod resize;
 mod text;
 mod variants;
