@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use imaging::{Pool, PoolConfig};
+use imaging::{Cost, Pool, PoolConfig};
 use service::{CancellationToken, SystemClock, Tasks};
 use uuid::Uuid;
 
@@ -80,7 +80,7 @@ impl World {
         let pixels = u64::from(drawing.width) * u64::from(drawing.height);
         let drawn = self
             .pool
-            .run(pixels * 2, move || draw::draw(&drawing))
+            .run(Cost::of_pixels(pixels * 2), move |_| draw::draw(&drawing))
             .await;
         drawn.map_err(|error| error.to_string())?
     }
@@ -91,10 +91,12 @@ impl World {
             max_bytes: 50 << 20,
             ..imaging::DecodeLimits::default()
         };
-        // The size is known after the head is read; a megapixel is the usual.
+        let header = imaging::probe(&bytes, &limits).map_err(|error| error.to_string())?;
         let decoded = self
             .pool
-            .run(1 << 20, move || imaging::decode(&bytes, &limits))
+            .run(Cost::of_decoding(&header), move |_| {
+                imaging::decode(&bytes, &limits)
+            })
             .await;
         decoded
             .map_err(|error| error.to_string())?
