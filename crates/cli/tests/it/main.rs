@@ -18,5 +18,6 @@ mod cluster;
 mod commands;
 mod demo;
 mod documents;
+mod moving;
 mod processes;
 mod system;

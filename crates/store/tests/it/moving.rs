@@ -4,5 +4,6 @@ mod back;
 mod carried;
 mod failures;
 mod platform;
+mod prisma;
 mod starts;
 mod writers;
