@@ -18,7 +18,7 @@ pub(crate) async fn fill(
         .as_str()
         .to_owned();
     let rows = format!(
-        r#"
+        r##"
         INSERT INTO "Brand" (id, name, slug, settings, "updatedAt")
         SELECT 'brand_' || n, 'Brand ' || n, 'brand-' || n, '{{"primaryColor": "#b8860b"}}', now()
         FROM generate_series(0, 199) AS n;
@@ -36,7 +36,7 @@ pub(crate) async fn fill(
         SELECT md5('l' || n), CASE n % 20 WHEN 0 THEN 'nowhere' ELSE md5('w' || 1 + n % {deliveries}) END, 'orders/create',
             'shop.example', jsonb_build_object('log', n)
         FROM generate_series(1, {logs}) AS n;
-        "#
+        "##
     );
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     let work = async {

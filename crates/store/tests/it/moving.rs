@@ -3,6 +3,7 @@
 mod back;
 mod carried;
 mod failures;
+mod late;
 mod platform;
 mod prisma;
 mod starts;
