@@ -43,7 +43,7 @@ pub use encode::{Format, Origin, WebpMethod, encode, encode_with_origin};
 pub use error::{ImagingError, PoolError};
 pub use picture::{Picture, Samples};
 pub use pool::{Pool, PoolConfig};
-pub use resize::{THUMBNAIL_SIDE_PX, resize, thumbnail};
+pub use resize::{THUMBNAIL_SIDE_PX, resize, resize_straight_rgba, thumbnail};
 pub use stop::Stop;
 pub use text::Fonts;
 pub use variants::{Variant, VariantKind, VariantPlan, variants};

@@ -1,11 +1,14 @@
 //! Changing size: Lanczos3 on premultiplied samples.
 
+mod bands;
+
 use std::cell::RefCell;
 
-use fast_image_resize::images::Image;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use crate::{ImagingError, Picture};
+use crate::{ImagingError, Picture, Samples};
+use bands::Source;
 
 /// The usual longest side of a thumbnail.
 pub const THUMBNAIL_SIDE_PX: u32 = 300;
@@ -24,18 +27,24 @@ pub(crate) struct Crop {
     pub(crate) height: f64,
 }
 
+impl Crop {
+    fn whole(width: u32, height: u32) -> Self {
+        Self {
+            x: 0.0,
+            y: 0.0,
+            width: f64::from(width),
+            height: f64::from(height),
+        }
+    }
+}
+
 /// Resizes to exactly these sides; the proportions are the caller's business.
 ///
 /// # Errors
 ///
 /// [`ImagingError::Empty`] for a side of zero.
 pub fn resize(picture: &Picture, width: u32, height: u32) -> Result<Picture, ImagingError> {
-    let whole = Crop {
-        x: 0.0,
-        y: 0.0,
-        width: f64::from(picture.width()),
-        height: f64::from(picture.height()),
-    };
+    let whole = Crop::whole(picture.width(), picture.height());
     resize_crop(picture, whole, width, height)
 }
 
@@ -74,6 +83,45 @@ pub(crate) fn inside(
     Ok((side(width), side(height)))
 }
 
+/// Resizes samples with straight alpha, four bytes a pixel, to a picture: as
+/// [`Picture::from_straight_rgba`] and [`resize`], but the samples stay where they are and are never
+/// held a second time.
+///
+/// # Errors
+///
+/// [`ImagingError::Empty`] for a side of zero, [`ImagingError::InvalidPlan`] if the length is not
+/// `source_width * source_height * 4`.
+pub fn resize_straight_rgba(
+    samples: &[u8],
+    (source_width, source_height): (u32, u32),
+    (width, height): (u32, u32),
+) -> Result<Picture, ImagingError> {
+    if [source_width, source_height, width, height].contains(&0) {
+        return Err(ImagingError::Empty { width, height });
+    }
+    if samples.len() as u64 != u64::from(source_width) * u64::from(source_height) * 4 {
+        return Err(ImagingError::plan(
+            "",
+            "sample count does not match width and height",
+        ));
+    }
+    let source = Source {
+        samples,
+        width: source_width,
+        height: source_height,
+        pixel: PixelType::U8x4,
+        straight: true,
+    };
+    let mut samples = banded(
+        source,
+        Crop::whole(source_width, source_height),
+        width,
+        height,
+    )?;
+    restore_premultiplied(&mut samples);
+    Picture::from_premultiplied_rgba(width, height, samples)
+}
+
 /// Resizes a part of the picture.
 pub(crate) fn resize_crop(
     picture: &Picture,
@@ -84,22 +132,78 @@ pub(crate) fn resize_crop(
     if width == 0 || height == 0 {
         return Err(ImagingError::Empty { width, height });
     }
-    let mut target = Image::new(width, height, picture.pixel_type());
-    // The samples are premultiplied already, so the resizer must not do it again.
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-        .crop(crop.x, crop.y, crop.width, crop.height)
-        .use_alpha(false);
-    let source = picture.view()?;
-    RESIZER
-        .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
-        .map_err(|error| ImagingError::internal("resizing", error))?;
-    let mut samples = target.into_vec();
+    let source = Source {
+        samples: match picture.samples() {
+            Samples::Rgb(samples) | Samples::PremultipliedRgba(samples) => samples,
+        },
+        width: picture.width(),
+        height: picture.height(),
+        pixel: picture.pixel_type(),
+        straight: false,
+    };
+    let mut samples = if rows_collide(source, crop, height) {
+        banded(source, crop, width, height)?
+    } else {
+        at_once(source, crop, width, height)?
+    };
     if picture.is_opaque() {
         return Picture::from_rgb(width, height, samples);
     }
     restore_premultiplied(&mut samples);
     Picture::from_premultiplied_rgba(width, height, samples)
+}
+
+/// Whether the rows that one output row is made of drive each other out of the cache: they are a
+/// multiple of half a page apart and too many.
+fn rows_collide(source: Source<'_>, crop: Crop, height: u32) -> bool {
+    const HALF_PAGE: usize = 2048;
+    let row_len = source.width as usize * source.pixel.size();
+    row_len.is_multiple_of(HALF_PAGE) && crop.height >= 2.0 * f64::from(height)
+}
+
+fn options(crop: Crop) -> ResizeOptions {
+    // The samples are premultiplied already, so the resizer must not do it again.
+    ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .crop(crop.x, crop.y, crop.width, crop.height)
+        .use_alpha(false)
+}
+
+fn at_once(
+    source: Source<'_>,
+    crop: Crop,
+    width: u32,
+    height: u32,
+) -> Result<Vec<u8>, ImagingError> {
+    let view = ImageRef::new(source.width, source.height, source.samples, source.pixel)
+        .map_err(|error| ImagingError::internal("reading samples", error))?;
+    let mut target = Image::new(width, height, source.pixel);
+    RESIZER
+        .with_borrow_mut(|resizer| resizer.resize(&view, &mut target, &options(crop)))
+        .map_err(|error| ImagingError::internal("resizing", error))?;
+    Ok(target.into_vec())
+}
+
+/// The same in two passes, the first of them in bands.
+fn banded(
+    source: Source<'_>,
+    crop: Crop,
+    width: u32,
+    height: u32,
+) -> Result<Vec<u8>, ImagingError> {
+    RESIZER.with_borrow_mut(|resizer| {
+        let rows = bands::shrink_rows(source, crop, height, &options(crop), resizer)?;
+        let across = Crop {
+            y: 0.0,
+            height: f64::from(height),
+            ..crop
+        };
+        let mut target = Image::new(width, height, source.pixel);
+        resizer
+            .resize(&rows, &mut target, &options(across))
+            .map_err(|error| ImagingError::internal("resizing", error))?;
+        Ok(target.into_vec())
+    })
 }
 
 /// Lanczos overshoots: a colour sample may come out above its alpha, which no premultiplied pixel

@@ -65,6 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cli",
         ],
     ),
+    ("imaging-peers", &["imaging"]),
 ];
 
 /// Outside libraries that have one home each.

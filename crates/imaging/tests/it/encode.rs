@@ -23,7 +23,7 @@ pub fn worst(a: &[u8], b: &[u8]) -> u8 {
 }
 
 /// A photograph that fades out to the right.
-fn fading() -> Picture {
+pub fn fading() -> Picture {
     let photograph = photograph();
     let width = photograph.width() as usize;
     let mut pixels = photograph.to_straight_rgba().unwrap();

@@ -20,6 +20,7 @@ mod color;
 mod decode;
 mod draw;
 mod encode;
+mod foreign;
 mod forge;
 mod fuzz;
 mod hostile;

@@ -1,6 +1,7 @@
-use imaging::{THUMBNAIL_SIDE_PX, resize, thumbnail};
+use imaging::{Picture, THUMBNAIL_SIDE_PX, resize, resize_straight_rgba, thumbnail};
 
 use super::draw::{photograph, plain};
+use super::encode::{fading, worst};
 
 #[test]
 fn thumbnails_fit_inside_and_are_never_enlarged() {
@@ -54,4 +55,19 @@ fn no_sample_rises_above_its_alpha() {
             "{pixel:?}"
         );
     }
+}
+
+#[test]
+fn straight_samples_are_resized_as_the_picture_they_make() {
+    let straight = fading().to_straight_rgba().unwrap();
+    let picture = Picture::from_straight_rgba(1024, 683, straight.clone()).unwrap();
+    for (width, height) in [(256, 171), (300, 683), (1, 1), (1500, 900)] {
+        let direct = resize_straight_rgba(&straight, (1024, 683), (width, height)).unwrap();
+        let by_steps = resize(&picture, width, height).unwrap();
+        let difference = worst(&direct.premultiplied_rgba(), &by_steps.premultiplied_rgba());
+        // Two passes of their own and one call of both may each round the other way.
+        assert!(difference <= 2, "{width} x {height}: {difference}");
+    }
+    assert!(resize_straight_rgba(&straight, (1024, 682), (10, 10)).is_err());
+    assert!(resize_straight_rgba(&straight, (1024, 683), (0, 10)).is_err());
 }
