@@ -26,6 +26,62 @@ pub struct ProvidersConfig {
     /// Settings of OpenAI.
     #[command(flatten)]
     pub openai: OpenAiConfig,
+
+    /// Settings of openai-compatible servers.
+    #[command(flatten)]
+    pub compatible: CompatibleConfig,
+}
+
+/// Settings of openai-compatible servers.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "OpenAI-compatible servers")]
+pub struct CompatibleConfig {
+    /// A file (TOML) of servers that speak like OpenAI's picture API, each with its models and prices.
+    #[arg(long, env = "ATELIER_COMPATIBLE_FILE", value_name = "FILE")]
+    pub compatible_file: Option<PathBuf>,
+
+    /// One such server without a file: its address, version included.
+    #[arg(long, env = "ATELIER_COMPATIBLE_BASE_URL", value_name = "URL", value_parser = base_url)]
+    pub compatible_base_url: Option<Url>,
+
+    /// What that server is called as a provider.
+    #[arg(long, env = "ATELIER_COMPATIBLE_NAME", default_value = Self::DEFAULT_NAME)]
+    #[arg(value_name = "NAME")]
+    pub compatible_name: String,
+
+    /// Its key, or several separated by commas.
+    #[arg(long, env = "ATELIER_COMPATIBLE_API_KEY", value_name = "KEYS")]
+    #[arg(hide_env_values = true, value_delimiter = ',')]
+    pub compatible_api_key: Vec<SecretString>,
+
+    /// Its model.
+    #[arg(long, env = "ATELIER_COMPATIBLE_MODEL", value_name = "MODEL")]
+    pub compatible_model: Option<String>,
+
+    /// What kind of server it is: plain, localai, vllm-omni or stable-diffusion-cpp.
+    #[arg(long, env = "ATELIER_COMPATIBLE_PRESET", default_value = Self::DEFAULT_PRESET)]
+    #[arg(value_name = "PRESET")]
+    pub compatible_preset: String,
+}
+
+impl CompatibleConfig {
+    /// The name where none is given.
+    pub const DEFAULT_NAME: &str = "compatible";
+    /// The kind where none is given.
+    pub const DEFAULT_PRESET: &str = "plain";
+}
+
+impl Default for CompatibleConfig {
+    fn default() -> Self {
+        Self {
+            compatible_file: None,
+            compatible_base_url: None,
+            compatible_name: Self::DEFAULT_NAME.to_owned(),
+            compatible_api_key: Vec::new(),
+            compatible_model: None,
+            compatible_preset: Self::DEFAULT_PRESET.to_owned(),
+        }
+    }
 }
 
 /// Settings of the model registry.
@@ -60,11 +116,29 @@ pub struct OpenAiConfig {
     /// The project that is billed.
     #[arg(long, env = "ATELIER_OPENAI_PROJECT", value_name = "ID")]
     pub openai_project: Option<String>,
+
+    /// Models that are called in the background, so that a picture can be asked for again after a lost
+    /// connection: names separated by commas, `*` standing for anything. A text model stands in front
+    /// of them, costs a little and may rewrite the prompt.
+    #[arg(long, env = "ATELIER_OPENAI_BACKGROUND_MODELS", value_name = "MODELS")]
+    #[arg(value_delimiter = ',')]
+    pub openai_background_models: Vec<String>,
+
+    /// The text model in front of those; it needs a `[[text_model]]` row with its price.
+    #[arg(
+        long,
+        env = "ATELIER_OPENAI_BACKGROUND_TEXT_MODEL",
+        value_name = "MODEL"
+    )]
+    #[arg(default_value = Self::DEFAULT_TEXT_MODEL)]
+    pub openai_background_text_model: String,
 }
 
 impl OpenAiConfig {
     /// OpenAI's own.
     pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+    /// Small, and it calls tools.
+    pub const DEFAULT_TEXT_MODEL: &str = "gpt-5.4-mini";
 }
 
 impl Default for OpenAiConfig {
@@ -74,6 +148,8 @@ impl Default for OpenAiConfig {
             openai_api_key: Vec::new(),
             openai_organization: None,
             openai_project: None,
+            openai_background_models: Vec::new(),
+            openai_background_text_model: Self::DEFAULT_TEXT_MODEL.to_owned(),
         }
     }
 }
@@ -212,4 +288,17 @@ pub enum ConfigError {
     /// The file of models cannot be used.
     #[error(transparent)]
     Models(#[from] ModelsFileError),
+    /// The text model in front of background calls has no price.
+    #[error("no [[text_model]] row of openai is called {0:?} (openai-background-text-model)")]
+    TextModel(String),
+    /// The settings of an openai-compatible server contradict each other.
+    #[error("{file}: {row}: {message}")]
+    Compatible {
+        /// The file, or the variables.
+        file: String,
+        /// Which server.
+        row: String,
+        /// Which field, and what is wrong with it.
+        message: String,
+    },
 }

@@ -9,12 +9,14 @@
 //! This crate knows no database and no job: the ledger entry before a call and the settlement after
 //! it are the worker's.
 
+mod compatible;
 mod config;
 mod credential;
 mod error;
 mod fetch;
 mod http;
 mod models;
+mod moderation;
 mod multipart;
 mod openai;
 mod picture;
@@ -26,8 +28,10 @@ mod synthetic;
 mod transport;
 mod wire;
 
+pub use compatible::{Compatible, CompatibleEndpoint};
 pub use config::{
-    ConfigError, FetchConfig, ModelsConfig, OpenAiConfig, ProvidersConfig, SyntheticConfig,
+    CompatibleConfig, ConfigError, FetchConfig, ModelsConfig, OpenAiConfig, ProvidersConfig,
+    SyntheticConfig,
 };
 pub use credential::{CallContext, Credential};
 pub use error::{ErrorKind, Next, ProviderError, Sent, Spent};
@@ -37,6 +41,7 @@ pub use models::{
     NegativePrompt, Price, PriceBasis, Priced, Quote, Recovery, Resolved, RetiredModel, Sizes,
     TextModel, Usage,
 };
+pub use moderation::{Moderation, ModerationVerdict};
 pub use openai::OpenAi;
 pub use provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
 pub use rate::{RateHints, RateWindow};

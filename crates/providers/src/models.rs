@@ -13,6 +13,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde::Deserialize;
 
+pub(crate) use self::price::micros;
 pub use self::price::{Priced, Quote, Usage};
 pub use self::registry::{
     ModelError, ModelRegistry, ModelsFileError, Resolved, RetiredModel, TextModel,

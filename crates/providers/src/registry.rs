@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use crate::compatible::{self, Compatible};
 use crate::config::{ConfigError, ProvidersConfig};
 use crate::credential::Credential;
 use crate::models::ModelRegistry;
@@ -43,17 +44,22 @@ impl Providers {
             synthetic,
             models,
             openai,
+            compatible,
         } = config;
         let models = ModelRegistry::load(models.models_file.as_deref())?;
-        let entries: [(Arc<dyn Provider>, &[SecretString]); 2] = [
-            (Arc::new(Synthetic::start(synthetic)?), &[]),
+        let mut entries: Vec<(Arc<dyn Provider>, Vec<SecretString>)> = vec![
+            (Arc::new(Synthetic::start(synthetic)?), Vec::new()),
             (
                 Arc::new(OpenAi::new(openai, &models)?),
-                &openai.openai_api_key,
+                openai.openai_api_key.clone(),
             ),
         ];
+        for endpoint in compatible::endpoints(compatible)? {
+            let keys = endpoint.keys.clone();
+            entries.push((Arc::new(Compatible::new(endpoint)?), keys));
+        }
         let with_keys = entries.into_iter().map(|(provider, keys)| {
-            let keys = Credential::platform_keys(provider.name(), keys);
+            let keys = Credential::platform_keys(provider.name(), &keys);
             (provider, keys)
         });
         Ok(Self::with_keys(with_keys))

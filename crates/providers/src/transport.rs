@@ -125,10 +125,6 @@ impl Broken {
     }
 
     /// What this means for a question about an accepted call, which goes on whatever the question met.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "calls that are polled come next")
-    )]
     pub(crate) fn at_poll(self, provider: &'static str) -> ProviderError {
         let kind = match &self {
             Self::NotSent(why, _) => why.kind(),

@@ -99,7 +99,12 @@ impl Price {
 
     /// The price after the call.
     pub fn charge(&self, usage: &Usage) -> Micros {
-        micros(match &self.basis {
+        micros(self.charge_nano(usage))
+    }
+
+    /// The same before it is rounded, in billionths, to be added to something else first.
+    pub(crate) fn charge_nano(&self, usage: &Usage) -> i128 {
+        match &self.basis {
             PriceBasis::PerImage { nano } => times(usage.images, *nano),
             PriceBasis::PerSecond { nano, .. } => times(usage.compute_ms, *nano) / 1_000,
             PriceBasis::PerToken {
@@ -114,7 +119,7 @@ impl Price {
                     + times(usage.image_out, *image_out_nano)
                     + times(usage.text_out, *text_out_nano)
             }
-        })
+        }
     }
 
     /// How many tokens the picture will have; of a quality that is not listed as many as the dearest.

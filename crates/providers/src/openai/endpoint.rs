@@ -23,7 +23,6 @@ pub(crate) enum Auth {
     /// `authorization: Bearer KEY`.
     Bearer,
     /// The key alone, in this header.
-    #[expect(dead_code, reason = "compatible servers come next")]
     Header(HeaderName),
 }
 
@@ -38,7 +37,6 @@ pub(crate) struct Endpoint {
 /// A picture that is somewhere else still, or here.
 pub(crate) enum Drawn {
     Here(Picture),
-    #[expect(dead_code, reason = "compatible servers come next")]
     At(String),
 }
 

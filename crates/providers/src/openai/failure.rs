@@ -227,6 +227,14 @@ pub(crate) struct IfBlocked {
     pub(crate) price: Micros,
 }
 
+impl IfBlocked {
+    /// A call that never costs anything.
+    pub(crate) const FREE: Self = Self {
+        charged: Charged::No,
+        price: Micros::ZERO,
+    };
+}
+
 /// Turns refusals into errors, and tells the log about what it does not know.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {

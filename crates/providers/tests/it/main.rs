@@ -12,6 +12,8 @@
     reason = "tests"
 )]
 
+mod compatible;
 mod fetch;
 mod openai;
+mod openai_calls;
 mod synthetic;
