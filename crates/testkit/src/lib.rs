@@ -5,7 +5,7 @@
 //! - [`servers`] and [`TestDatabase`]: one database per test, cloned from a migrated template.
 //! - [`ChaosProxy`]: a TCP proxy that refuses, delays, cuts, freezes and loses replies on command.
 //! - [`ManualClock`] and [`wait`]: time driven by hand, and waiting on a predicate instead of sleeping.
-//! - [`foreign`]: pinned Python and Node packages to run beside Atelier.
+//! - [`foreign`]: pinned Python and Node packages to run beside Atelier; [`LineProgram`] drives what uses them.
 //!
 //! It knows nothing of Atelier but the pure `domain` crate, so every other crate can test with it.
 //! What it deliberately has not: mocks of PostgreSQL or Redis, and containers.
@@ -18,6 +18,7 @@ mod error;
 pub mod foreign;
 mod guard;
 mod launch;
+mod lines;
 mod postgres;
 mod program;
 mod proxy;
@@ -32,6 +33,7 @@ pub use database::TestDatabase;
 pub use durability::Durability;
 pub use error::ServerError;
 pub use guard::{Exit, GuardError, GuardSpec, Guarded, Log, Signal};
+pub use lines::LineProgram;
 pub use postgres::{PostgresOptions, PrivatePostgres};
 pub use proxy::{ChaosProxy, Mode};
 pub use redis::{PrivateRedis, RedisOptions};

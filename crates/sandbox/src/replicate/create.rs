@@ -111,7 +111,16 @@ async fn submit(call: &mut Call, target: Option<Target>) -> Outcome {
     webhook::announce(&call.world, &id);
     call.work(Duration::ZERO).await?;
     let waited = wait(call, &id).await?;
-    read(&call.world, &id, waited)
+    let unfinished = call
+        .fired
+        .has(Mode::ProcessingAfterWait)
+        .then_some(Status::Processing);
+    read(
+        &call.world,
+        &id,
+        waited,
+        unfinished.filter(|_| waited.is_some()),
+    )
 }
 
 /// Every well-formed model exists, but those whose name begins with `missing` or `retired`.
@@ -317,12 +326,14 @@ async fn wait(call: &Call, id: &str) -> Result<Option<u64>, Failure> {
     };
     let seconds =
         seconds.map_err(|()| invalid("Prefer", "range", "wait must be between 1 and 60"))?;
-    let limit = match call.fired.pause(Mode::ProcessingAfterWait) {
-        Some(pause) => pause,
-        None => Duration::from_secs(seconds),
-    };
-    // Whether it ends in time or not, the answer says how it stands.
-    let _ = tokio::time::timeout(limit, ended(&call.world, id)).await;
+    if let Some(pause) = call.fired.pause(Mode::ProcessingAfterWait) {
+        // The work has started by then, so that `processing` is the truth.
+        tokio::time::sleep(pause.max(call.world.timings.queued)).await;
+    } else {
+        // Whether it ends in time or not, the answer says how it stands.
+        let limit = Duration::from_secs(seconds);
+        let _ = tokio::time::timeout(limit, ended(&call.world, id)).await;
+    }
     Ok(Some(seconds))
 }
 
@@ -366,18 +377,20 @@ pub(crate) async fn ended(world: &World, id: &str) {
     }
 }
 
-/// The answer to a creation. One that waited in vain is 202, everything else 201.
-fn read(world: &World, id: &str, waited: Option<u64>) -> Outcome {
+/// The answer to a creation. One that waited in vain is 202, everything else 201. `told` is the status
+/// that a fault wants to be told.
+fn read(world: &World, id: &str, waited: Option<u64>, told: Option<Status>) -> Outcome {
     let now = world.clock.now();
     let mut predictions = lock(&world.predictions);
     let prediction = predictions.get(id).ok_or_else(not_found)?;
-    let done = prediction.status(now).is_final();
+    let told = told.unwrap_or_else(|| prediction.status(now));
+    let done = told.is_final();
     let status = if waited.is_some() && !done {
         StatusCode::ACCEPTED
     } else {
         StatusCode::CREATED
     };
-    let mut answer = Answer::json(status, &prediction.json(now));
+    let mut answer = Answer::json(status, &prediction.json_with(now, told));
     if let Some(seconds) = waited {
         answer.set("preference-applied", &format!("wait={seconds}"));
     }

@@ -12,5 +12,11 @@
     reason = "tests"
 )]
 
+mod clients;
+mod control;
+mod faults;
 mod lab;
 mod openai;
+mod replicate;
+mod stability;
+mod webhooks;
