@@ -59,6 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "imaging",
             "service",
             "testkit",
+            "sandbox",
             "api-lite",
             "worker",
             "scheduler",

@@ -1,0 +1,138 @@
+//! Who pays how often for one picture when something breaks.
+//!
+//! Every client asks the same sandbox for the same picture under the same fault, with the retries that
+//! it has by default. The sandbox's ledger says what was accepted and billed; what was delivered is what
+//! the client's caller holds in the end. Counts, not times: they are the same on every machine.
+
+mod case;
+mod client;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use sandbox::{Sandbox, SandboxConfig, Timings};
+use serde::Serialize;
+
+use crate::case::Case;
+use crate::client::{Client, PEERS, Programs};
+
+/// Ask official clients and gateways for pictures under faults, and count what is billed.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Write the rows to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Few faults only
+    #[arg(long)]
+    quick: bool,
+
+    /// Clients alone whose name holds TEXT
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+}
+
+/// One client under one fault.
+#[derive(Debug, Serialize)]
+struct Row {
+    client: String,
+    provider: &'static str,
+    fault: &'static str,
+    /// Pictures that the caller asked for.
+    requested: u64,
+    /// Requests that the service took.
+    accepted: u64,
+    /// Requests that it would charge for.
+    billed: u64,
+    /// Pictures that the caller holds.
+    delivered: u64,
+    /// Requests that reached the service.
+    sent: u64,
+}
+
+#[derive(Serialize)]
+struct Report {
+    rows: Vec<Row>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Runtime::new()?;
+    let config = SandboxConfig {
+        timings: Timings::default().with_work(Duration::from_millis(60)),
+        ..SandboxConfig::default()
+    };
+    let sandbox = runtime.block_on(Sandbox::start(config))?;
+    let mut programs = Programs::start()?;
+    let mut rows = Vec::new();
+    for case in case::all().iter().filter(|case| case.quick || !args.quick) {
+        for client in PEERS
+            .iter()
+            .filter(|client| client.provider == case.provider)
+        {
+            if client.name.contains(&args.only) {
+                let row = measure(&sandbox, &mut programs, client, case)?;
+                print(&row);
+                rows.push(row);
+            }
+        }
+    }
+    runtime.block_on(sandbox.stop());
+    if let Some(file) = &args.json {
+        let text = serde_json::to_string_pretty(&Report { rows })?;
+        std::fs::write(file, text)
+            .with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    Ok(())
+}
+
+fn measure(
+    sandbox: &Sandbox,
+    programs: &mut Programs,
+    client: &Client,
+    case: &Case,
+) -> anyhow::Result<Row> {
+    sandbox.ledger().clear();
+    sandbox.faults().clear();
+    if let Some(fault) = &case.fault {
+        sandbox.faults().push(fault.clone())?;
+    }
+    let question = client.question(&sandbox.base_url(client.provider), case);
+    let delivered = programs.ask(client, &question)?;
+    let entries = sandbox.ledger().entries();
+    let count =
+        |matches: fn(&sandbox::Entry) -> bool| entries.iter().filter(|e| matches(e)).count() as u64;
+    Ok(Row {
+        client: client.name.to_owned(),
+        provider: client.provider.name(),
+        fault: case.name,
+        requested: 1,
+        accepted: count(|entry| entry.accepted),
+        billed: count(|entry| entry.billed),
+        delivered,
+        sent: entries.len() as u64,
+    })
+}
+
+/// One line of the table.
+fn print(row: &Row) {
+    let Row {
+        client,
+        provider,
+        fault,
+        requested,
+        accepted,
+        billed,
+        delivered,
+        sent,
+    } = row;
+    // A closed pipe is not an error: the reader has seen enough.
+    let _ = writeln!(
+        std::io::stdout().lock(),
+        "{provider:<10} {fault:<28} {client:<24} requested {requested}  sent {sent}  \
+         accepted {accepted}  billed {billed}  delivered {delivered}"
+    );
+}
