@@ -54,6 +54,9 @@ fn main() -> ExitCode {
     }
 }
 
+/// How long the writer is measured without a migration, for comparison.
+const ALONE: Duration = Duration::from_secs(20);
+
 /// A line for people.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
@@ -80,6 +83,9 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     store::migrate::plan(&db, &Options::default()).await?;
     say(&format!("plan: {:.1} s", began.elapsed().as_secs_f64()));
     let pause = Duration::from_millis(args.pause_ms);
+    let alone = writer::Writer::start(&url, pause);
+    tokio::time::sleep(ALONE).await;
+    say(&format!("nobody migrating: {}", alone.stop()?));
     for (name, until) in [
         ("up --before-contract", Until::Contract),
         ("up", Until::End),

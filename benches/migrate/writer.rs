@@ -13,6 +13,7 @@ use tokio_postgres::{Client, NoTls};
 pub(crate) struct Writer {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<anyhow::Result<Written>>,
+    watcher: JoinHandle<anyhow::Result<f64>>,
 }
 
 /// What was written and how long it took.
@@ -22,6 +23,9 @@ pub(crate) struct Written {
     took_ms: Vec<f64>,
     /// The slowest one's text.
     slowest: String,
+    /// The longest that it was seen standing at a lock, in milliseconds. The rest of a slow write is the
+    /// disk and the processor.
+    at_a_lock_ms: f64,
     /// What ended it, when that was not we.
     refused: Option<String>,
 }
@@ -29,19 +33,66 @@ pub(crate) struct Written {
 impl Writer {
     pub(crate) fn start(url: &str, pause: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (url, flag) = (url.to_owned(), stop.clone());
+        let (writer_url, flag) = (format!("{url}?application_name={NAME}"), stop.clone());
         let thread = thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?
-                .block_on(write(&url, pause, &flag))
+                .block_on(write(&writer_url, pause, &flag))
         });
-        Self { stop, thread }
+        let (url, flag) = (url.to_owned(), stop.clone());
+        let watcher = thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?
+                .block_on(watch(&url, &flag))
+        });
+        Self {
+            stop,
+            thread,
+            watcher,
+        }
     }
 
     pub(crate) fn stop(self) -> anyhow::Result<Written> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| anyhow!("the writer died"))?
+        let mut written = self
+            .thread
+            .join()
+            .map_err(|_| anyhow!("the writer died"))??;
+        let watched = self
+            .watcher
+            .join()
+            .map_err(|_| anyhow!("the watcher died"))?;
+        written.at_a_lock_ms = watched?;
+        Ok(written)
+    }
+}
+
+/// What `pg_stat_activity` calls the writer.
+const NAME: &str = "writer";
+
+/// Looks every 10 ms whether the writer stands at a lock, and for how long.
+async fn watch(url: &str, stop: &AtomicBool) -> anyhow::Result<f64> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    let look = async {
+        let mut longest = 0.0f64;
+        while !stop.load(Ordering::Relaxed) {
+            let row = client
+                .query_one(
+                    "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start) * 1000), 0)::float8
+                     FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'",
+                    &[&NAME],
+                )
+                .await?;
+            longest = longest.max(row.get(0));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(longest)
+    };
+    tokio::select! {
+        longest = look => longest,
+        ended = connection => { ended?; Err(anyhow!("the server hung up")) }
     }
 }
 
@@ -123,12 +174,13 @@ impl fmt::Display for Written {
         };
         write!(
             f,
-            "{} writes, median {:.1} ms, 99 % {:.1} ms, longest {:.1} ms ({})",
+            "{} writes, median {:.1} ms, 99 % {:.1} ms, longest {:.1} ms ({}); longest at a lock {:.0} ms",
             sorted.len(),
             at(0.5),
             at(0.99),
             at(1.0),
-            self.slowest
+            self.slowest,
+            self.at_a_lock_ms
         )?;
         match &self.refused {
             Some(reason) => write!(f, "; then the old form was refused: {reason}"),
