@@ -47,7 +47,9 @@ have_python() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 have_node() { have node && have npm; }
 
-# need_packages [postgres] [redis] [python] [node]: a C compiler (the cryptography library is partly
+have_tesseract() { have tesseract; }
+
+# need_packages [postgres] [redis] [python] [node] [tesseract]: a C compiler (the cryptography library is partly
 # C) always.
 need_packages() {
     missing=
@@ -73,6 +75,7 @@ install_with_apt() {
     case $missing in *redis*) packages="$packages redis-server" ;; esac
     case $missing in *python*) packages="$packages python3-venv" ;; esac
     case $missing in *node*) packages="$packages nodejs npm" ;; esac
+    case $missing in *tesseract*) packages="$packages tesseract-ocr" ;; esac
     as_root=
     if [ "$(id -u)" -ne 0 ]; then
         have sudo || fail "not root and no sudo; run as root: apt-get install$packages"
@@ -111,6 +114,7 @@ install_with_brew() {
     case $missing in *redis*) formulas="$formulas redis" ;; esac
     case $missing in *python*) formulas="$formulas python" ;; esac
     case $missing in *node*) formulas="$formulas node" ;; esac
+    case $missing in *tesseract*) formulas="$formulas tesseract" ;; esac
     say "installing with Homebrew:$formulas"
     # shellcheck disable=SC2086 # $formulas is a list
     brew install $formulas >&2 || fail "brew install$formulas failed"

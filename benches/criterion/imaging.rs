@@ -7,8 +7,8 @@ use benches::Subject;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use domain::{ZoneSpec, ZoneType};
 use imaging::{
-    Align, Area, Base, Color, Composition, Content, DecodeLimits, Fit, Fonts, Format, Layer,
-    Picture, PictureLayer, THUMBNAIL_SIDE_PX, TextLayer,
+    Area, Base, Color, Composition, Content, DecodeLimits, Fit, Fonts, Format, Layer, Picture,
+    PictureLayer, THUMBNAIL_SIDE_PX, TextLayer,
 };
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -74,10 +74,10 @@ fn layer(subject: &Subject, zone: &ZoneSpec, generated: &Arc<Picture>) -> Outcom
             font: chosen("font")
                 .or(zone.default_font.clone())
                 .unwrap_or_default(),
-            color: color(zone.default_color.as_deref())?,
+            color: Some(color(zone.default_color.as_deref())?),
             min_size_px: zone.min_size.unwrap_or(8) as f32,
             max_size_px: zone.max_size.unwrap_or(96) as f32,
-            align: Align::Center,
+            ..TextLayer::default()
         }),
         _ => return Ok(None),
     };

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use domain::{OutputFormat, ProductSpec, ZoneSpec, ZoneType};
+use domain::{OutputFormat, ProductSpec, ZoneOptions, ZoneSpec, ZoneType};
 use imaging::{DecodeLimits, Format};
 use serde_json::{Value, json};
 
@@ -129,6 +129,7 @@ fn name_zone() -> ZoneSpec {
         render_style: "print".to_owned(),
         required: true,
         order: None,
+        options: ZoneOptions::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Settings of the worker, and what is refused about them.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -72,6 +73,16 @@ pub struct WorkerArgs {
     #[arg(long, env = "ATELIER_RETRY_CAP_MS", value_name = "MS", help_heading = "Retries",
           default_value_t = 300_000, value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
     pub retry_cap_ms: u64,
+
+    /// A folder with the font pack (setup/fonts.sh fills one; a system's font folder with the Noto
+    /// fonts will do). Without it, characters beyond Latin, Greek and Cyrillic are refused
+    #[arg(
+        long,
+        env = "ATELIER_FONT_PACK_DIR",
+        value_name = "DIR",
+        help_heading = "Worker"
+    )]
+    pub font_pack_dir: Option<PathBuf>,
 
     /// PostgreSQL.
     #[command(flatten)]

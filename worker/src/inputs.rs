@@ -7,16 +7,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::{Customizations, FailureCode, ImageSource, Product, ZoneValue};
 use imaging::{
-    Cost, DecodeLimits, Header, ImagingError, Picture, PoolError, compose, decode, decode_at_least,
-    probe, thumbnail,
+    Cost, DecodeLimits, Fonts, Header, ImagingError, Picture, PoolError, compose, decode,
+    decode_at_least, probe, thumbnail,
 };
 use service::telemetry::error_chain;
 use store::products::CatalogEntry;
 
 use crate::job::Job;
-use crate::layers;
 use crate::stop::Stop;
 use crate::worker::Worker;
+use crate::{brand_fonts, layers};
 
 /// A shopper's picture is kept at no more than this many times the output's longer side: enough for
 /// the sharpest crop into a zone, and a bound on what waits in memory beside the provider.
@@ -27,6 +27,8 @@ pub(crate) struct Inputs {
     pub(crate) base: Option<Arc<Picture>>,
     /// The shopper's, by zone id.
     pub(crate) pictures: HashMap<String, Arc<Picture>>,
+    /// The process's fonts, and the brand's own that this job needs.
+    pub(crate) fonts: Arc<Fonts>,
 }
 
 /// Reads the stored customisations, on the imaging threads: they may hold megabytes of pictures in
@@ -52,7 +54,8 @@ pub(crate) async fn load(
     product: &Product,
     customizations: &Customizations,
 ) -> Result<Inputs, Stop> {
-    check_texts(worker, product, customizations).await?;
+    let fonts = brand_fonts::fonts(worker, product, customizations).await?;
+    check_texts(worker, product, customizations, &fonts).await?;
     let base = base(worker, product).await?;
     let longest = product.output_width_px.max(product.output_height_px);
     let mut pictures = HashMap::new();
@@ -62,7 +65,11 @@ pub(crate) async fn load(
             pictures.insert(entry.zone_id.clone(), picture);
         }
     }
-    Ok(Inputs { base, pictures })
+    Ok(Inputs {
+        base,
+        pictures,
+        fonts,
+    })
 }
 
 /// Draws the texts alone: a character that no font has must be found before the picture is paid.
@@ -70,12 +77,13 @@ async fn check_texts(
     worker: &Worker,
     product: &Product,
     customizations: &Customizations,
+    fonts: &Arc<Fonts>,
 ) -> Result<(), Stop> {
     let plan = layers::texts_alone(product, customizations);
     if plan.layers.is_empty() {
         return Ok(());
     }
-    let fonts = Arc::clone(&worker.fonts);
+    let fonts = Arc::clone(fonts);
     let pixels = u64::from(plan.width) * u64::from(plan.height);
     let drawn = worker
         .pool

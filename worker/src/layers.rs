@@ -14,8 +14,10 @@
 
 use std::sync::Arc;
 
-use domain::{Customizations, Product, RenderStyle, Zone, ZoneType, ZoneValue};
-use imaging::{Area, Base, Blend, Color, Composition, Content, Fit, Layer, Picture, PictureLayer};
+use domain::{Customizations, PictureFit, Product, RenderStyle, Zone, ZoneType, ZoneValue};
+use imaging::{
+    Area, Base, Blend, Color, Composition, Content, Fit, Layer, Picture, PictureLayer, Relief,
+};
 
 use crate::inputs::Inputs;
 
@@ -35,7 +37,7 @@ pub(crate) fn plan(
         .or(places.is_empty().then_some(generated));
     let layer = |zone: &&Zone| {
         let content = if places.iter().any(|place| place.id == zone.id) {
-            Some(covering(generated))
+            Some(placed(zone, generated))
         } else {
             content(zone, product, customizations, inputs)
         };
@@ -112,10 +114,14 @@ fn in_order(product: &Product) -> Vec<&Zone> {
     zones
 }
 
-fn covering(picture: &Arc<Picture>) -> Content {
+fn placed(zone: &Zone, picture: &Arc<Picture>) -> Content {
     Content::Picture(PictureLayer {
         picture: Arc::clone(picture),
-        fit: Fit::Cover,
+        fit: match zone.options.fit {
+            Some(PictureFit::Contain) => Fit::Contain,
+            Some(PictureFit::Fill) => Fit::Fill,
+            Some(PictureFit::Cover) | None => Fit::Cover,
+        },
     })
 }
 
@@ -126,7 +132,10 @@ fn content(
     inputs: &Inputs,
 ) -> Option<Content> {
     match customizations.get(&zone.id)? {
-        ZoneValue::Image(_) => inputs.pictures.get(&zone.id).map(covering),
+        ZoneValue::Image(_) => {
+            let picture = inputs.pictures.get(&zone.id);
+            picture.map(|picture| placed(zone, picture))
+        }
         ZoneValue::Color { color } => Some(Content::Fill(Color::from(*color))),
         ZoneValue::Text(_) => text::content(zone, product, customizations),
         ZoneValue::Pattern { .. }
@@ -151,7 +160,18 @@ fn layer(
     Layer {
         blend: if dyed { Blend::Multiply } else { Blend::Normal },
         style: effect,
+        relief: relief(zone),
+        opacity: zone.options.opacity.unwrap_or(1.0) as f32,
         ..Layer::new(zone.id.clone(), self::area(area), content)
+    }
+}
+
+fn relief(zone: &Zone) -> Relief {
+    let usual = Relief::default();
+    let number = |option: Option<f64>, usual| option.map_or(usual, |option| option as f32);
+    Relief {
+        light_degrees: number(zone.options.light, usual.light_degrees),
+        depth: number(zone.options.depth, usual.depth),
     }
 }
 

@@ -8,6 +8,8 @@
 //! | `held` | which jobs are in hand, and telling one to stop |
 //! | `watch` | cancellations, and jobs we hold without knowing |
 //! | `pipeline` | one job, from claim to settlement |
+//! | `studio` | the same pictures without a worker, for `atelier render` |
+//! | `fonts`, `brand_fonts` | the font pack's folder; a brand's own fonts |
 //! | `prompt`, `inputs`, `spend`, `layers`, `output`, `report` | its stages |
 //! | `ledger`, `settle` | batched writes under the job's lease |
 //!
@@ -24,8 +26,10 @@
 //! brand (billing).
 
 mod bases;
+mod brand_fonts;
 mod claim;
 mod config;
+mod fonts;
 mod held;
 mod ids;
 mod inputs;
@@ -43,9 +47,11 @@ mod session;
 mod settle;
 mod spend;
 mod stop;
+pub mod studio;
 mod verdict;
 mod watch;
 mod worker;
 
 pub use config::{SettingError, WorkerArgs};
+pub use fonts::{FontPackError, load_fonts};
 pub use role::{ROLE, start, start_with};

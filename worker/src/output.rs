@@ -7,8 +7,8 @@ use bytes::Bytes;
 use domain::{Customizations, FailureCode, Product};
 use futures::future::try_join_all;
 use imaging::{
-    Composition, Cost, Format, Origin, Report, THUMBNAIL_SIDE_PX, Variant, VariantKind,
-    VariantPlan, compose, variants,
+    Composition, Cost, Fonts, Format, ImagingError, Origin, Report, THUMBNAIL_SIDE_PX, Variant,
+    VariantKind, VariantPlan, compose, variants,
 };
 use service::telemetry::error_chain;
 use sha2::{Digest, Sha256};
@@ -31,10 +31,10 @@ pub(crate) const THUMBNAIL: &str = "thumbnail";
 /// An encoded picture.
 pub(crate) struct File {
     pub(crate) variant: String,
-    format: Format,
-    width_px: u32,
-    height_px: u32,
-    bytes: Bytes,
+    pub(crate) format: Format,
+    pub(crate) width_px: u32,
+    pub(crate) height_px: u32,
+    pub(crate) bytes: Bytes,
     sha256: [u8; 32],
 }
 
@@ -67,18 +67,11 @@ pub(crate) async fn make(
         })?;
     let plan = layers::plan(product, customizations, &inputs, &generated);
     let shown = layers::shows_generated(product, customizations);
-    let wanted = VariantPlan {
-        full: Format::from(product.output_format),
-        widths: widths(&job.claim.option.widths),
-        thumbnail_px: Some(THUMBNAIL_SIDE_PX),
-        origin: shown.then(|| origin(&plan)),
-    };
+    let wanted = wanted(product, &plan, shown, &job.claim.option.widths);
     let pixels = generated.pixel_count() + u64::from(plan.width) * u64::from(plan.height);
-    let fonts = Arc::clone(&worker.fonts);
+    let fonts = inputs.fonts;
     let drawing = worker.pool.run(Cost::of_pixels(pixels), move |stop| {
-        let (picture, report) = compose(&plan, &fonts)?;
-        stop.check()?;
-        Ok((variants(Arc::new(picture), &wanted)?, report))
+        draw(&plan, &fonts, &wanted, stop)
     });
     let drawn = drawing.await.map_err(|error| of_pool(&error))?;
     let (variants, report) = drawn.map_err(|error| of_composition(&error))?;
@@ -89,17 +82,48 @@ pub(crate) async fn make(
     files.sort_by(|a, b| a.variant.cmp(&b.variant));
     note_time(worker, job, "compose", composed);
     note_time(worker, job, "encode", started.elapsed() - composed);
-    let unused = "the product has a photograph and no zone for the generated picture";
-    let notes = if shown {
-        Vec::new()
-    } else {
-        vec![unused.to_owned()]
-    };
     Ok(Made {
         files,
         report,
-        notes,
+        notes: notes(shown),
     })
+}
+
+/// Which files a product's picture becomes.
+pub(crate) fn wanted(
+    product: &Product,
+    plan: &Composition,
+    shown: bool,
+    asked: &[i32],
+) -> VariantPlan {
+    VariantPlan {
+        full: Format::from(product.output_format),
+        widths: widths(asked),
+        thumbnail_px: Some(THUMBNAIL_SIDE_PX),
+        origin: shown.then(|| origin(plan)),
+    }
+}
+
+/// Pure processor work: the composition and its sizes, not yet encoded.
+pub(crate) fn draw(
+    plan: &Composition,
+    fonts: &Fonts,
+    wanted: &VariantPlan,
+    stop: &imaging::Stop,
+) -> Result<(Vec<Variant>, Report), ImagingError> {
+    let (picture, report) = compose(plan, fonts)?;
+    stop.check()?;
+    Ok((variants(Arc::new(picture), wanted)?, report))
+}
+
+/// What the customer should know about the generated picture, given whether it shows.
+pub(crate) fn notes(shown: bool) -> Vec<String> {
+    let unused = "the product has a photograph and no zone for the generated picture";
+    if shown {
+        Vec::new()
+    } else {
+        vec![unused.to_owned()]
+    }
 }
 
 fn note_time(worker: &Worker, job: &mut Job, stage: &'static str, time: Duration) {
@@ -127,19 +151,22 @@ fn origin(plan: &Composition) -> Origin {
 /// Encodes a variant on the imaging threads.
 async fn file(worker: &Worker, variant: Variant) -> Result<File, Stop> {
     let cost = Cost::of_pixels(variant.picture.pixel_count());
-    let encoding = worker.pool.run(cost, move |_| {
-        let bytes = Bytes::from(variant.encode()?);
-        Ok(File {
-            variant: name(variant.kind),
-            format: variant.format,
-            width_px: variant.picture.width(),
-            height_px: variant.picture.height(),
-            sha256: Sha256::digest(&bytes).into(),
-            bytes,
-        })
-    });
+    let encoding = worker.pool.run(cost, move |_| encoded(&variant));
     let encoded = encoding.await.map_err(|error| of_pool(&error))?;
     encoded.map_err(|error| of_composition(&error))
+}
+
+/// Pure processor work: one file.
+pub(crate) fn encoded(variant: &Variant) -> Result<File, ImagingError> {
+    let bytes = Bytes::from(variant.encode()?);
+    Ok(File {
+        variant: name(variant.kind),
+        format: variant.format,
+        width_px: variant.picture.width(),
+        height_px: variant.picture.height(),
+        sha256: Sha256::digest(&bytes).into(),
+        bytes,
+    })
 }
 
 fn name(kind: VariantKind) -> String {

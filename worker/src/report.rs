@@ -1,7 +1,7 @@
 //! What is written down about a generation that has its pictures.
 
 use domain::{CompletedPayload, Currency, OutputPayload};
-use imaging::LayerReport;
+use imaging::{LayerReport, Report};
 use serde_json::{Value, json};
 use store::settle::{Asset, Done, Outcome};
 use url::Url;
@@ -61,7 +61,7 @@ pub(crate) fn done(
 }
 
 fn report(worker: &Worker, job: &Job, order: &Order, paid: &Paid, made: &Made) -> Value {
-    let texts: Vec<Value> = made.report.layers.iter().filter_map(text).collect();
+    let texts = texts(&made.report);
     let notes: Vec<&String> = order.prompt.notes.iter().chain(&made.notes).collect();
     json!({
         "provider": paid.provider,
@@ -81,12 +81,18 @@ fn service_name() -> String {
     format!("{}/{}", crate::ROLE.name, crate::ROLE.version)
 }
 
+/// How every text came out.
+pub(crate) fn texts(report: &Report) -> Vec<Value> {
+    report.layers.iter().filter_map(text).collect()
+}
+
 fn text(layer: &LayerReport) -> Option<Value> {
     let text = layer.text.as_ref()?;
     Some(json!({
         "zone": layer.id,
         "text": text.text,
         "font": text.font,
+        "fallback_fonts": text.fallback_fonts,
         "size_px": text.size_px,
         "lines": text.lines,
         "below_min_size": text.below_min_size,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imaging::{Fonts, Pool, PoolConfig};
+use imaging::{Pool, PoolConfig};
 use providers::{Fetcher, Providers};
 use queue::{ConsumerOptions, Queue};
 use service::{BoxError, CancellationToken, Context, Ready, Role};
@@ -12,7 +12,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::bases::Bases;
+use crate::brand_fonts::BrandFonts;
 use crate::config::WorkerArgs;
+use crate::fonts::load_fonts;
 use crate::held::Held;
 use crate::ledger::Ledger;
 use crate::metrics::WorkerMetrics;
@@ -109,8 +111,9 @@ fn worker(
         providers,
         fetcher: Fetcher::new(&args.fetch)?,
         pool: Pool::start(pool)?,
-        fonts: Arc::new(Fonts::bundled()),
+        fonts: Arc::new(load_fonts(args.font_pack_dir.as_deref())?),
         bases: Arc::new(Bases::default()),
+        brand_fonts: BrandFonts::default(),
         ledger: Ledger::start(context, db, &metrics)?,
         settler: Settler::start(context, db, &metrics)?,
         held: Held::default(),

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::bases::Bases;
+use crate::brand_fonts::BrandFonts;
 use crate::held::Held;
 use crate::ledger::Ledger;
 use crate::metrics::WorkerMetrics;
@@ -34,6 +35,7 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool,
     pub(crate) fonts: Arc<Fonts>,
     pub(crate) bases: Arc<Bases>,
+    pub(crate) brand_fonts: BrandFonts,
     pub(crate) ledger: Ledger,
     pub(crate) settler: Settler,
     pub(crate) held: Held,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use providers::FetchConfig;
 use queue::QueueArgs;
 use store::{DatabaseArgs, ObjectArgs};
 
@@ -19,6 +20,7 @@ Examples:
   atelier demo --once --out pictures     one picture per demo product, then exit
   atelier migrate up --database-url postgres://…
   atelier catalog apply shop/catalog --brand brand_1 --object-store file:///srv/atelier --database-url …
+  atelier render --help                  one product's pictures from files, with no server
   atelier key create --brand brand_1 --kind secret --database-url …
 
 The roles are programs of their own: api-lite, worker and scheduler, each with --help.";
@@ -36,6 +38,14 @@ pub(crate) enum Command {
     Catalog {
         #[command(subcommand)]
         command: CatalogCommand,
+    },
+    /// Draw one product's pictures, with no server: the quickest way to try a zone
+    #[command(after_help = RENDER_HELP)]
+    Render(RenderArgs),
+    /// Fonts of a brand's own
+    Font {
+        #[command(subcommand)]
+        command: FontCommand,
     },
     /// API keys
     Key {
@@ -98,6 +108,110 @@ pub(crate) struct SandboxArgs {
     /// How long a picture takes, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 80)]
     pub(crate) work_ms: u64,
+}
+
+const RENDER_HELP: &str = "\
+Example, from the repository's root:
+  atelier render --product deploy/demo/catalog/star-print/product.toml \\
+    --customizations docs/gallery/star-print/customizations.json \\
+    --generated deploy/demo/catalog/star-print/base.jpg --out pictures
+
+The product file is the catalog's (`atelier catalog check` checks it too). The customizations file is the
+object that a request sends as `customizations`, keyed by zone id:
+  { \"zone_star_name\": \"Zoé & Léo\", \"zone_star_plate\": \"#22304f\" }
+An IMAGE zone may name a picture file beside it: { \"photo\": \"cat.jpg\" }.
+docs/gallery.md shows what options a zone has.";
+
+/// What to draw, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RenderArgs {
+    /// The product file (product.toml)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) product: PathBuf,
+
+    /// What fills its zones (JSON)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) customizations: PathBuf,
+
+    /// The picture that stands for the provider's; needed where the product shows one
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) generated: Option<PathBuf>,
+
+    /// Where the pictures go
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// A further width in pixels; may be repeated
+    #[arg(long = "width", value_name = "PX", value_parser = clap::value_parser!(i32).range(1..=8192))]
+    pub(crate) widths: Vec<i32>,
+
+    /// A font of the brand's own, to try it; may be repeated
+    #[arg(long = "font", value_name = "FAMILY=FILE")]
+    pub(crate) fonts: Vec<String>,
+
+    /// A folder with the font pack; setup/fonts.sh fills one
+    #[arg(long, env = "ATELIER_FONT_PACK_DIR", value_name = "DIR")]
+    pub(crate) font_pack_dir: Option<PathBuf>,
+
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FontCommand {
+    /// Check a font and add it to a brand; zones may then name its family
+    Add {
+        /// Whose font it is
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// The name by which zones and shoppers ask for it
+        #[arg(long, value_name = "NAME")]
+        family: String,
+        #[command(flatten)]
+        source: FontSource,
+        #[command(flatten)]
+        objects: ObjectArgs,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// List a brand's fonts
+    List {
+        /// Whose fonts
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Forget a font; texts that name it are then drawn in another
+    Remove {
+        /// Whose font
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// Its family
+        #[arg(long, value_name = "NAME")]
+        family: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+/// Where a font's file comes from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FontSource {
+    /// A .ttf or .otf file of at most 4 MiB whose licence bits permit embedding
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "url",
+        conflicts_with = "url"
+    )]
+    pub(crate) file: Option<PathBuf>,
+    /// Its address
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) fetch: FetchConfig,
 }
 
 /// Settings of the demonstration.

@@ -5,9 +5,11 @@ use crate::args::{Args, Command};
 mod brand;
 pub(crate) mod catalog;
 mod doctor;
+mod font;
 mod job;
 pub(crate) mod key;
 mod migrate;
+mod render;
 mod sandbox;
 
 /// Runs one command to its end.
@@ -17,6 +19,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Migrate { command } => migrate::run(command).await,
         Command::Catalog { command } => catalog::run(command).await,
         Command::Key { command } => key::run(command).await,
+        Command::Render(args) => render::run(&args),
+        Command::Font { command } => font::run(command).await,
         Command::Brand { command } => brand::run(command).await,
         Command::Job { command } => job::run(command).await,
         Command::Doctor { database, queue } => doctor::run(&database, &queue).await,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{BrandId, ProductId};
 use crate::product::{ArSettings, OutputFormat, Product};
-use crate::zones::{Area, Zone, ZoneType};
+use crate::zones::{Area, Zone, ZoneOptions, ZoneType};
 
 pub use check::validate;
 
@@ -117,6 +117,8 @@ pub struct ZoneSpec {
     /// Zones without an order are drawn in the order of the file.
     #[serde(default)]
     pub order: Option<i32>,
+    #[serde(default)]
+    pub options: ZoneOptions,
 }
 
 // The defaults are those of the `"Product"`, `"Template"` and `"CustomizationZone"` columns.
@@ -212,6 +214,7 @@ impl ZoneSpec {
             render_style: self.render_style.clone(),
             order: self.order.unwrap_or(position),
             required: self.required,
+            options: self.options,
         }
     }
 }

@@ -57,4 +57,7 @@ pub use retry::RetryPolicy;
 pub use shopper_text::{MAX_USER_PROMPT_GRAPHEMES, TextFault, clean_prompt, clean_text};
 pub use slug::{MAX_SLUG_BYTES, SlugBook, slug};
 pub use usage::{Metric, UsageId};
-pub use zones::{Area, DEFAULT_MAX_LENGTH, Zone, ZoneType};
+pub use zones::{
+    Area, DEFAULT_MAX_LENGTH, PictureFit, TextAlign, TextArc, TextArcSide, TextVerticalAlign,
+    ZONE_OPTIONS_KEY, Zone, ZoneOptions, ZoneType,
+};

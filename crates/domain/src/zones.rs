@@ -1,5 +1,7 @@
 //! The places on a product that a shopper may fill: rows of `"CustomizationZone"`.
 
+mod options;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::lane::UnknownName;
 use crate::render_style::RenderStyle;
+
+pub use options::{
+    PictureFit, TextAlign, TextArc, TextArcSide, TextVerticalAlign, ZONE_OPTIONS_KEY, ZoneOptions,
+};
 
 /// What a zone takes, with the names of the `CustomizationType` enum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -140,6 +146,9 @@ pub struct Zone {
     pub order: i32,
     /// Whether a generation without it is refused.
     pub required: bool,
+    /// How it is drawn, beyond its columns.
+    #[serde(default)]
+    pub options: ZoneOptions,
 }
 
 /// Longest text of a zone without `max_length`, in graphemes. Our choice: more than any engraving

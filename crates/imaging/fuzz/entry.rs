@@ -176,10 +176,11 @@ fn text_layer(bytes: &mut Bytes<'_>, longest: usize) -> Content {
     Content::Text(TextLayer {
         text: String::from_utf8_lossy(text).into_owned(),
         font: "Inter".to_owned(),
-        color: Color::BLACK,
+        color: Some(Color::BLACK),
         min_size_px,
         max_size_px,
         align: imaging::Align::Center,
+        ..TextLayer::default()
     })
 }
 

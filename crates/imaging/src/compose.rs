@@ -5,6 +5,7 @@
 //! its render style there, and is blended once.
 
 mod blur;
+mod field;
 mod place;
 mod plan;
 mod relief;
@@ -14,8 +15,9 @@ mod surface;
 
 pub use domain::RenderStyle;
 pub use plan::{Area, Base, Composition, Content, Layer, PictureLayer, TextLayer};
+pub use relief::Relief;
 pub use report::{LayerReport, Report, TextReport};
-pub use style::{Align, Blend, Color, Fit};
+pub use style::{Align, Arc, ArcSide, Blend, Color, Fit, VerticalAlign};
 
 use tiny_skia::{Pixmap, PixmapPaint, Transform};
 
@@ -62,24 +64,43 @@ fn draw_layer(
     let (width, height) = (canvas.width(), canvas.height());
     let drawn = surface::draw(layer, fonts, width, height)?;
     if let Some(surface) = drawn.surface {
-        let paint = PixmapPaint {
-            opacity: layer.opacity,
-            blend_mode: layer.blend.mode(),
-            ..PixmapPaint::default()
-        };
-        let (x, y) = surface.origin;
-        canvas.draw_pixmap(
-            x,
-            y,
-            surface.pixels.as_ref(),
-            &paint,
-            Transform::identity(),
-            None,
-        );
+        if layer.style == RenderStyle::Print {
+            print(canvas, &surface, layer);
+        } else {
+            relief::draw(
+                canvas,
+                &surface,
+                layer,
+                drawn.depth_px,
+                has_own_color(layer),
+            );
+        }
     }
     Ok(LayerReport {
         id: layer.id.clone(),
         outside_output: layer.area.sticks_out(width, height),
         text: drawn.text,
     })
+}
+
+fn print(canvas: &mut Pixmap, surface: &surface::Surface, layer: &Layer) {
+    let paint = PixmapPaint {
+        opacity: layer.opacity,
+        blend_mode: layer.blend.mode(),
+        ..PixmapPaint::default()
+    };
+    let (x, y) = surface.origin;
+    canvas.draw_pixmap(
+        x,
+        y,
+        surface.pixels.as_ref(),
+        &paint,
+        Transform::identity(),
+        None,
+    );
+}
+
+/// Text without a colour is of the product's own material.
+fn has_own_color(layer: &Layer) -> bool {
+    !matches!(&layer.content, Content::Text(text) if text.color.is_none())
 }

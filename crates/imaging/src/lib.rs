@@ -31,8 +31,8 @@ mod variants;
 
 pub use cache::{ContentHash, PictureCache};
 pub use compose::{
-    Align, Area, Base, Blend, Color, Composition, Content, Fit, Layer, LayerReport, PictureLayer,
-    RenderStyle, Report, TextLayer, TextReport, compose,
+    Align, Arc, ArcSide, Area, Base, Blend, Color, Composition, Content, Fit, Layer, LayerReport,
+    PictureLayer, Relief, RenderStyle, Report, TextLayer, TextReport, VerticalAlign, compose,
 };
 pub use cost::Cost;
 pub use decode::{
@@ -45,5 +45,5 @@ pub use picture::{Picture, Samples};
 pub use pool::{Pool, PoolConfig};
 pub use resize::{THUMBNAIL_SIDE_PX, resize, resize_straight_rgba, thumbnail};
 pub use stop::Stop;
-pub use text::Fonts;
+pub use text::{BrandFont, BrandFontFault, BrandFontLimits, Fonts, PACK, PackFont};
 pub use variants::{Variant, VariantKind, VariantPlan, variants};

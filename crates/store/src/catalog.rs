@@ -2,8 +2,8 @@
 //! one changes that product.
 
 use chrono::{DateTime, Utc};
-use domain::{BrandId, ProductSpec, ZoneSpec};
-use serde_json::json;
+use domain::{BrandId, ProductSpec, ZONE_OPTIONS_KEY, ZoneOptions, ZoneSpec};
+use serde_json::{Map, Value, json};
 
 use crate::database::{Database, Transaction};
 use crate::error::StoreError;
@@ -63,9 +63,9 @@ async fn write_product(
         INSERT INTO "Product" AS p (id, "brandId", slug, name, price, description, "baseImage",
             "baseImageUrl", "promptTemplate", "negativePrompt", "aiProvider", "generationQuality",
             "outputFormat", "outputWidth", "outputHeight", status, category, tags, "publishedAt",
-            "createdAt", "updatedAt")
+            "createdAt", "updatedAt", "customizationOptions")
         VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'ACTIVE', $15, $16,
-            $17, $17, $17)
+            $17, $17, $17, $18)
         ON CONFLICT (id) DO UPDATE
         SET slug = EXCLUDED.slug, name = EXCLUDED.name, description = EXCLUDED.description,
             "baseImage" = EXCLUDED."baseImage", "baseImageUrl" = EXCLUDED."baseImageUrl",
@@ -74,7 +74,12 @@ async fn write_product(
             "generationQuality" = EXCLUDED."generationQuality",
             "outputFormat" = EXCLUDED."outputFormat", "outputWidth" = EXCLUDED."outputWidth",
             "outputHeight" = EXCLUDED."outputHeight", status = 'ACTIVE',
-            category = EXCLUDED.category, tags = EXCLUDED.tags, "updatedAt" = EXCLUDED."updatedAt"
+            category = EXCLUDED.category, tags = EXCLUDED.tags, "updatedAt" = EXCLUDED."updatedAt",
+            -- The older platform's other options stay as they are.
+            "customizationOptions" = NULLIF(CASE
+                WHEN jsonb_typeof(p."customizationOptions") = 'object'
+                THEN p."customizationOptions" - 'zoneOptions' ELSE '{}' END
+                || COALESCE(EXCLUDED."customizationOptions", '{}'), '{}')
         WHERE p."brandId" = EXCLUDED."brandId"
         RETURNING (xmax = 0) AS "created!""#,
         spec.id,
@@ -95,7 +100,8 @@ async fn write_product(
         i32::try_from(spec.output_height).unwrap_or(i32::MAX),
         spec.category,
         &spec.tags,
-        to_public(now)
+        to_public(now),
+        zone_options(spec)
     )
     .fetch_optional(&mut **tx)
     .await?;
@@ -106,6 +112,18 @@ async fn write_product(
             id: spec.id.clone(),
             detail: "the product belongs to another brand".to_owned(),
         })
+}
+
+/// What zones say beyond their columns, for `"customizationOptions"`; `None` if none says anything.
+fn zone_options(spec: &ProductSpec) -> Option<Value> {
+    let said = spec
+        .zones
+        .iter()
+        .filter(|zone| zone.options != ZoneOptions::default());
+    let options: Map<String, Value> = said
+        .map(|zone| (zone.id.clone(), json!(zone.options)))
+        .collect();
+    (!options.is_empty()).then(|| json!({ ZONE_OPTIONS_KEY: options }))
 }
 
 async fn drop_other_zones(tx: &mut Transaction, spec: &ProductSpec) -> Result<(), StoreError> {

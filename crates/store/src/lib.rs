@@ -19,6 +19,7 @@ mod time;
 
 pub mod api_keys;
 pub mod ar_views;
+pub mod brand_fonts;
 pub mod brands;
 pub mod cancel;
 pub mod catalog;

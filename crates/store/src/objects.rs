@@ -130,3 +130,8 @@ pub fn output_key(job: GenerationId, variant: &str, extension: &str) -> String {
 pub fn base_image_key(sha256_hex: &str, extension: &str) -> String {
     format!("base/{sha256_hex}.{extension}")
 }
+
+/// Where a brand's font is kept, by its content.
+pub fn font_key(sha256_hex: &str) -> String {
+    format!("font/{sha256_hex}")
+}

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use domain::{
-    ArSettings, Area, BrandId, OutputFormat, Product, ProductId, Template, Zone, ZoneType,
+    ArSettings, Area, BrandId, OutputFormat, Product, ProductId, Template, Zone, ZoneOptions,
+    ZoneType,
 };
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::database::Database;
@@ -35,7 +37,8 @@ pub async fn load(db: &Database, ids: &[ProductId]) -> Result<Vec<CatalogEntry>,
             "generationQuality" AS quality, "outputFormat" AS output_format,
             "outputWidth" AS output_width, "outputHeight" AS output_height,
             (status = 'ACTIVE' AND "isActive") AS "active!", "arEnabled" AS ar_enabled,
-            "arTrackingType" AS ar_tracking_type, "arScale" AS ar_scale, "arOffset" AS ar_offset
+            "arTrackingType" AS ar_tracking_type, "arScale" AS ar_scale, "arOffset" AS ar_offset,
+            "customizationOptions" -> 'zoneOptions' AS zone_options
         FROM "Product" WHERE id = ANY($1)"#,
         &ids
     )
@@ -113,6 +116,7 @@ struct ProductRow {
     ar_tracking_type: String,
     ar_scale: f64,
     ar_offset: Option<Value>,
+    zone_options: Option<Value>,
 }
 
 impl ProductRow {
@@ -133,6 +137,15 @@ impl ProductRow {
             .output_format
             .parse()
             .map_err(|_| bad("outputFormat", self.output_format.clone()))?;
+        let mut options: HashMap<String, ZoneOptions> = match &self.zone_options {
+            None => HashMap::new(),
+            Some(stored) => HashMap::deserialize(stored)
+                .map_err(|error| bad("customizationOptions", error.to_string()))?,
+        };
+        let mut zones = zones;
+        for zone in &mut zones {
+            zone.options = options.remove(&zone.id).unwrap_or_default();
+        }
         let output_width_px = side("outputWidth", self.output_width)?;
         let output_height_px = side("outputHeight", self.output_height)?;
         Ok(Product {
@@ -211,6 +224,7 @@ async fn zones_of(
             render_style: row.render_style,
             order: row.order,
             required: row.required,
+            options: ZoneOptions::default(),
         });
     }
     Ok(zones)

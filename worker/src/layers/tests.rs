@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use domain::{ArSettings, OutputFormat};
+use domain::{ArSettings, OutputFormat, ZoneOptions};
 use serde_json::{Value, json};
 
 use super::*;
@@ -31,6 +31,7 @@ fn zone(id: &str, kind: ZoneType, at: (f64, f64, f64, f64)) -> Zone {
         render_style: "print".to_owned(),
         order: 0,
         required: false,
+        options: ZoneOptions::default(),
     }
 }
 
@@ -67,6 +68,7 @@ fn planned(product: &Product, value: &Value, base: Option<&Arc<Picture>>) -> Com
     let inputs = Inputs {
         base: base.cloned(),
         pictures: HashMap::new(),
+        fonts: Arc::new(imaging::Fonts::bundled()),
     };
     plan(product, &filled(product, value), &inputs, &picture(7))
 }
@@ -113,6 +115,7 @@ fn without_a_pattern_zone_it_fills_the_picture_zones_the_shopper_left_empty() {
     let inputs = Inputs {
         base: Some(picture(1)),
         pictures: HashMap::from([("a".to_owned(), picture(9))]),
+        fonts: Arc::new(imaging::Fonts::bundled()),
     };
     let plan = plan(&product, &filled(&product, &value), &inputs, &picture(7));
     let shades: Vec<u8> = plan
@@ -190,7 +193,7 @@ fn a_text_is_set_by_its_own_choice_then_by_the_zones_over_it_then_by_its_zones_d
 
     let text = set(json!({"name": "x"}));
     assert_eq!((text.font.as_str(), text.max_size_px), ("Inter", 12.0));
-    assert_eq!(text.color, Color::rgb(0x11, 0x22, 0x33));
+    assert_eq!(text.color, Some(Color::rgb(0x11, 0x22, 0x33)));
 
     let value = json!({"name": "x", "other": "y", "font": "EB Garamond", "size": 99});
     let plan = planned(&product, &value, None);

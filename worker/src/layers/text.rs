@@ -1,8 +1,11 @@
 //! How a text is set: font, size, colour and place from its own value, then from the zones that
 //! govern it, then from its zone's defaults.
 
-use domain::{Area, Color, Customizations, Product, Zone, ZoneType, ZoneValue};
-use imaging::{Align, Content, TextLayer};
+use domain::{
+    Area, Color, Customizations, Product, TextAlign, TextArcSide, TextVerticalAlign, Zone,
+    ZoneType, ZoneValue,
+};
+use imaging::{Align, ArcSide, Content, TextLayer, VerticalAlign};
 
 /// The smallest size in pixels a text is wished to have where its zone says nothing: the smallest that
 /// is still read on a screen.
@@ -39,13 +42,27 @@ pub(super) fn content(
     Some(Content::Text(TextLayer {
         text: value.text.clone(),
         font: font.unwrap_or_default().to_owned(),
-        color: value
-            .color
-            .or_else(default_color)
-            .map_or(imaging::Color::BLACK, imaging::Color::from),
+        color: value.color.or_else(default_color).map(imaging::Color::from),
         min_size_px: smallest.clamp(1.0, max_size_px),
         max_size_px,
-        align: Align::Center,
+        align: match zone.options.align {
+            Some(TextAlign::Left) => Align::Left,
+            Some(TextAlign::Right) => Align::Right,
+            Some(TextAlign::Center) | None => Align::Center,
+        },
+        vertical_align: match zone.options.vertical_align {
+            Some(TextVerticalAlign::Top) => VerticalAlign::Top,
+            Some(TextVerticalAlign::Bottom) => VerticalAlign::Bottom,
+            Some(TextVerticalAlign::Middle) | None => VerticalAlign::Middle,
+        },
+        letter_spacing_em: zone.options.letter_spacing.unwrap_or_default() as f32,
+        arc: zone.options.arc.map(|arc| imaging::Arc {
+            radius_px: arc.radius_px(zone.area.width) as f32,
+            side: match arc.side {
+                TextArcSide::Outside => ArcSide::Outside,
+                TextArcSide::Inside => ArcSide::Inside,
+            },
+        }),
     }))
 }
 

@@ -24,6 +24,13 @@ pub(crate) struct Checked {
     photograph: Photograph,
 }
 
+impl Checked {
+    /// The base photograph's file.
+    pub(crate) fn photograph_bytes(&self) -> &[u8] {
+        &self.photograph.bytes
+    }
+}
+
 struct Photograph {
     bytes: Bytes,
     extension: &'static str,
@@ -101,7 +108,8 @@ pub(crate) fn read(dir: &Path) -> anyhow::Result<Vec<Checked>> {
     Ok(products)
 }
 
-fn read_one(file: &Path) -> anyhow::Result<Checked> {
+/// Reads and checks one product file and its photograph.
+pub(crate) fn read_one(file: &Path) -> anyhow::Result<Checked> {
     let text = std::fs::read_to_string(file)?;
     let spec: ProductSpec = toml::from_str(&text)?;
     if let Err(faults) = domain::validate(&spec) {

@@ -41,6 +41,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
             "store",
             "queue",
+            "providers",
+            "imaging",
             "service",
             "testkit",
             "sandbox",

@@ -159,6 +159,9 @@ fn check_zone(product: &Product, spec: &ZoneSpec, at: usize, faults: &mut Vec<Fi
             format!("known are {known}"),
         );
     }
+    for (field, code, detail) in spec.to_zone(0).option_faults() {
+        fault(faults, pointer(&format!("options/{field}")), code, detail);
+    }
     check_default(product, spec, at, faults);
 }
 

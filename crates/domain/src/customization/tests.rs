@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::product::{ArSettings, OutputFormat, Product};
-use crate::zones::Area;
+use crate::zones::{Area, ZoneOptions};
 
 fn zone(id: &str, kind: ZoneType) -> Zone {
     Zone {
@@ -30,6 +30,7 @@ fn zone(id: &str, kind: ZoneType) -> Zone {
         render_style: "engraved".to_owned(),
         order: 0,
         required: false,
+        options: ZoneOptions::default(),
     }
 }
 

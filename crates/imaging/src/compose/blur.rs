@@ -20,6 +20,47 @@ impl Plane {
     }
 }
 
+impl Plane {
+    /// A sample, that of the nearest edge outside.
+    pub(super) fn near(&self, x: isize, y: isize) -> f32 {
+        let inside = |value: isize, side: usize| value.clamp(0, side as isize - 1) as usize;
+        self.samples[inside(y, self.height) * self.width + inside(x, self.width)]
+    }
+}
+
+/// Takes the stairs out of a height: by a neighbour's quarter for shallow reliefs, by a blur that grows
+/// with the depth for deep ones.
+pub(super) fn soften(plane: &Plane, depth_px: f32) -> Plane {
+    const SHALLOW_PX: f32 = 3.0;
+    if depth_px >= SHALLOW_PX {
+        return box_blur(plane, depth_px * 0.3);
+    }
+    let mut samples = plane.samples.clone();
+    let mut line = Vec::new();
+    for y in 0..plane.height {
+        tent_line(&mut samples, y * plane.width, 1, plane.width, &mut line);
+    }
+    for x in 0..plane.width {
+        tent_line(&mut samples, x, plane.width, plane.height, &mut line);
+    }
+    Plane {
+        width: plane.width,
+        height: plane.height,
+        samples,
+    }
+}
+
+/// A half of each sample and a quarter of both neighbours.
+fn tent_line(samples: &mut [f32], start: usize, step: usize, count: usize, line: &mut Vec<f32>) {
+    line.clear();
+    line.extend((0..count).map(|i| samples[start + i * step]));
+    for i in 0..count {
+        let before = line[i.saturating_sub(1)];
+        let after = line[(i + 1).min(count - 1)];
+        samples[start + i * step] = (before + 2.0 * line[i] + after) / 4.0;
+    }
+}
+
 /// Two box blurs in each direction, which is close to a Gaussian; a radius under half a pixel still
 /// softens a little, so that slopes exist.
 pub(super) fn box_blur(plane: &Plane, radius_px: f32) -> Plane {

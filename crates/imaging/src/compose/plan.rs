@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Align, Blend, Color, Fit, RenderStyle};
+use super::{Align, Arc as Curve, Blend, Color, Fit, Relief, RenderStyle, VerticalAlign};
 use crate::{ImagingError, Picture};
 
 /// Most pixels an output may have; the same bound as for what is decoded.
 pub(super) const MAX_OUTPUT_PIXELS: u64 = 40_000_000;
 /// Longest side an output or a placed picture may have.
 pub(super) const MAX_SIDE_PX: u32 = 16_384;
+/// Largest text, in pixels per em.
+const MAX_TEXT_PX: f32 = 16_384.0;
+/// Bounds of the space between letters, in ems: beyond them letters overlap or lose each other.
+const LETTER_SPACING_EM: std::ops::RangeInclusive<f32> = -0.2..=2.0;
 /// Most layers of one composition. A product has a handful of zones.
 pub(super) const MAX_LAYERS: usize = 256;
 
@@ -49,6 +53,8 @@ pub struct Layer {
     pub blend: Blend,
     /// How it sits on the product.
     pub style: RenderStyle,
+    /// The light on it, for the styles that have relief.
+    pub relief: Relief,
     /// What.
     pub content: Content,
 }
@@ -63,6 +69,7 @@ impl Layer {
             opacity: 1.0,
             blend: Blend::Normal,
             style: RenderStyle::Print,
+            relief: Relief::default(),
             content,
         }
     }
@@ -111,15 +118,38 @@ pub struct TextLayer {
     pub text: String,
     /// Family name, looked up by [`crate::Fonts`].
     pub font: String,
-    /// Colour of the letters.
-    pub color: Color,
+    /// Colour of the letters. `None` is black in print, and in relief the product's own material.
+    pub color: Option<Color>,
     /// Smallest wanted size in pixels per em. Text that only fits below it is drawn smaller and
     /// reported.
     pub min_size_px: f32,
     /// Largest size in pixels per em.
     pub max_size_px: f32,
-    /// Where lines stand in the area; the block is always centred from top to bottom.
+    /// Where lines stand in the area, from left to right.
     pub align: Align,
+    /// Where the block of lines stands, from top to bottom.
+    pub vertical_align: VerticalAlign,
+    /// Added between letters, in ems; scripts with joined letters stay joined.
+    pub letter_spacing_em: f32,
+    /// A curved baseline.
+    pub arc: Option<Curve>,
+}
+
+impl Default for TextLayer {
+    /// No text, of any size up to 16 384 pixels, in the middle.
+    fn default() -> Self {
+        Self {
+            text: String::new(),
+            font: String::new(),
+            color: None,
+            min_size_px: 1.0,
+            max_size_px: MAX_TEXT_PX,
+            align: Align::Center,
+            vertical_align: VerticalAlign::Middle,
+            letter_spacing_em: 0.0,
+            arc: None,
+        }
+    }
 }
 
 impl Composition {
@@ -164,6 +194,9 @@ impl Layer {
         if !(width > 0.0 && width <= limit && height > 0.0 && height <= limit) {
             return fault("width and height must be above zero and at most 16384");
         }
+        if !self.relief.is_valid() {
+            return fault("a relief's depth must be from 0.1 to 5, its light a finite angle");
+        }
         if !(0.0..=1.0).contains(&self.opacity) {
             return fault("opacity must be from 0 to 1");
         }
@@ -171,10 +204,18 @@ impl Layer {
             let TextLayer {
                 min_size_px,
                 max_size_px,
+                letter_spacing_em,
+                arc,
                 ..
             } = *text;
-            if !(min_size_px > 0.0 && min_size_px <= max_size_px && max_size_px <= 16_384.0) {
+            if !(min_size_px > 0.0 && min_size_px <= max_size_px && max_size_px <= MAX_TEXT_PX) {
                 return fault("text sizes must be above zero, the smaller one first");
+            }
+            if !LETTER_SPACING_EM.contains(&letter_spacing_em) {
+                return fault("letter spacing must be from -0.2 to 2 ems");
+            }
+            if arc.is_some_and(|arc| !(1.0..=1e6).contains(&arc.radius_px)) {
+                return fault("an arc's radius must be from 1 to 1000000 pixels");
             }
         }
         Ok(())

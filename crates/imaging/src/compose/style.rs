@@ -28,6 +28,34 @@ impl Blend {
     }
 }
 
+/// What a mode makes of a sample `below` and one `above`, both straight and from 0 to 1, by the
+/// formulas of W3C Compositing.
+pub(super) fn blended(mode: Blend, below: f32, above: f32) -> f32 {
+    let screen = |a: f32, b: f32| a + b - a * b;
+    let hard = |cb: f32, cs: f32| {
+        if cs <= 0.5 {
+            cb * 2.0 * cs
+        } else {
+            screen(cb, 2.0 * cs - 1.0)
+        }
+    };
+    match mode {
+        Blend::Normal => above,
+        Blend::Multiply => below * above,
+        Blend::Screen => screen(below, above),
+        Blend::Overlay => hard(above, below),
+        Blend::SoftLight if above <= 0.5 => below - (1.0 - 2.0 * above) * below * (1.0 - below),
+        Blend::SoftLight => {
+            let d = if below <= 0.25 {
+                ((16.0 * below - 12.0) * below + 4.0) * below
+            } else {
+                below.sqrt()
+            };
+            below + (2.0 * above - 1.0) * (d - below)
+        }
+    }
+}
+
 /// How a picture fills a rectangle of other proportions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fit {
@@ -50,6 +78,38 @@ pub enum Align {
     Center,
     /// At the right edge.
     Right,
+}
+
+/// Where a block of lines stands from top to bottom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum VerticalAlign {
+    /// At the upper edge.
+    Top,
+    /// In the middle.
+    #[default]
+    Middle,
+    /// At the lower edge.
+    Bottom,
+}
+
+/// A curved baseline. The circle's centre lies below the middle of the zone, or above it for text
+/// inside; it depends on the zone and the radius alone, not on the text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Arc {
+    /// Of the circle on which the middle of the letters stands, in pixels.
+    pub radius_px: f32,
+    /// Which side of the circle is up.
+    pub side: ArcSide,
+}
+
+/// On which side of its circle a text stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ArcSide {
+    /// On the upper half, heads away from the centre: the text rises in its middle.
+    #[default]
+    Outside,
+    /// On the lower half, heads towards the centre: the text sinks in its middle.
+    Inside,
 }
 
 /// An sRGB colour with straight alpha.

@@ -1,160 +1,130 @@
-//! One line of text to one outline.
+//! One line of text to one drawing.
 
-use harfrust::{Buffer, ShapeOptions, ShaperFont};
-use skrifa::font::glyph::outline::PathSink;
-use skrifa::{DrawMemory, GlyphId, ScalerFont};
-use tiny_skia::{Path, PathBuilder, Rect};
-use unicode_segmentation::UnicodeSegmentation;
+use harfrust::{Buffer, Direction, Feature, Script, ShapeOptions, ShaperFont, Tag};
+use skrifa::{GlyphId, ScalerFont};
+use tiny_skia::PathBuilder;
+use unicode_bidi::Level;
 
+use super::art::{self, Art, Image, Pen};
 use super::fonts::Fonts;
+use super::itemise::{Run, missing, runs};
 use crate::ImagingError;
 
 /// A shaped line. All lengths in ems, y downwards from the baseline.
 pub(super) struct Line {
     /// How far the pen moved.
     pub(super) advance: f32,
-    /// The letters, `None` if nothing of them is visible.
-    pub(super) ink: Option<Ink>,
+    /// The letters.
+    pub(super) art: Art,
     /// Indices of the fonts that drew it.
     pub(super) fonts: Vec<usize>,
 }
 
-/// Visible letters and their exact bounds.
-pub(super) struct Ink {
-    pub(super) outline: Path,
-    pub(super) bounds: Rect,
+/// How lines are set.
+#[derive(Clone, Copy)]
+pub(super) struct Setting<'s> {
+    pub(super) layer: &'s str,
+    pub(super) fonts: &'s Fonts,
+    /// Index of the font asked for.
+    pub(super) chosen: usize,
+    /// Added after each cluster.
+    pub(super) letter_spacing_em: f32,
 }
+
+/// Scripts whose letters are joined: space between them would tear words apart.
+const JOINED: [&str; 7] = ["Arab", "Syrc", "Mong", "Nkoo", "Mand", "Phag", "Rohg"];
 
 /// Shapes a line in the chosen font, taking characters it lacks from the others.
 pub(super) fn shape_line(
-    layer: &str,
+    setting: Setting<'_>,
     text: &str,
-    chosen: usize,
-    fonts: &Fonts,
+    base: Level,
 ) -> Result<Line, ImagingError> {
-    let fault = |error| ImagingError::internal("shaping text", error);
-    let mut outline = PathBuilder::new();
-    let mut used = Vec::new();
-    let mut pen_x = 0.0;
-    for (index, run) in runs(layer, text, chosen, fonts)? {
-        let font = &fonts.face(index).font;
-        let em = f32::from(font.units_per_em());
-        let mut buffer = Buffer::new();
-        buffer.push_str(run);
-        buffer.guess_segment_properties();
-        harfrust::shape(&ShaperFont::new(font), &mut buffer, ShapeOptions::new()).map_err(fault)?;
-        let scaler = ScalerFont::force_unhinted(font.clone(), None);
-        for (glyph, position) in buffer.glyph_infos().iter().zip(buffer.glyph_positions()) {
-            let mut sink = EmSink {
-                path: &mut outline,
-                em,
-                x: pen_x + position.x_offset as f32 / em,
-                y: -(position.y_offset as f32) / em,
-            };
-            if let Some(letter) = scaler.outline(GlyphId::new(glyph.glyph_id)) {
-                letter
-                    .draw(DrawMemory::Scratch, &mut sink)
-                    .map_err(fault_scaling)?;
-            }
-            pen_x += position.x_advance as f32 / em;
-        }
-        if !used.contains(&index) {
-            used.push(index);
-        }
+    let mut drawing = Drawing::default();
+    for run in runs(setting.layer, text, base, setting.chosen, setting.fonts)? {
+        drawing.add(setting, &run)?;
     }
-    let ink = outline.finish().and_then(|outline| {
-        let bounds = outline.compute_tight_bounds()?;
-        Some(Ink { outline, bounds })
-    });
     Ok(Line {
-        advance: pen_x,
-        ink,
-        fonts: used,
+        advance: drawing.pen_x,
+        art: Art {
+            outline: drawing.outline.finish(),
+            images: drawing.images,
+        },
+        fonts: drawing.fonts,
     })
 }
 
-fn fault_scaling(error: skrifa::ScaleError) -> ImagingError {
-    ImagingError::internal("outlining a letter", error)
+#[derive(Default)]
+struct Drawing {
+    outline: PathBuilder,
+    images: Vec<Image>,
+    fonts: Vec<usize>,
+    pen_x: f32,
 }
 
-/// Splits a line into stretches that one font can draw. What belongs together (a letter with its
-/// accents) stays in one font.
-fn runs<'t>(
-    layer: &str,
-    text: &'t str,
-    chosen: usize,
-    fonts: &Fonts,
-) -> Result<Vec<(usize, &'t str)>, ImagingError> {
-    let mut runs: Vec<(usize, std::ops::Range<usize>)> = Vec::new();
-    for (start, grapheme) in text.grapheme_indices(true) {
-        let covering = fonts
-            .order(chosen)
-            .find(|&index| grapheme.chars().all(|c| fonts.face(index).covers(c)));
-        let Some(index) = covering else {
-            return Err(missing(layer, grapheme, chosen, fonts));
+impl Drawing {
+    fn add(&mut self, setting: Setting<'_>, run: &Run<'_>) -> Result<(), ImagingError> {
+        let face = setting.fonts.face(run.font);
+        let em = f32::from(face.font.units_per_em());
+        let spacing = if JOINED.contains(&run.script) {
+            0.0
+        } else {
+            setting.letter_spacing_em
         };
-        let end = start + grapheme.len();
-        match runs.last_mut() {
-            Some((last, range)) if *last == index => range.end = end,
-            _ => runs.push((index, start..end)),
+        let buffer = shaped(run, setting, spacing)?;
+        let scaler = ScalerFont::force_unhinted(face.font.clone(), None);
+        let infos = buffer.glyph_infos();
+        for (i, (glyph, position)) in infos.iter().zip(buffer.glyph_positions()).enumerate() {
+            let id = GlyphId::new(glyph.glyph_id);
+            if glyph.glyph_id == 0 {
+                let grapheme = run.text.get(glyph.cluster as usize..).unwrap_or(run.text);
+                return Err(missing(
+                    setting.layer,
+                    grapheme,
+                    setting.chosen,
+                    setting.fonts,
+                ));
+            }
+            let at = Pen {
+                x: self.pen_x + position.x_offset as f32 / em,
+                y: -(position.y_offset as f32) / em,
+            };
+            let image = face
+                .draws_in_colour()
+                .then(|| art::image(&face.font, id, at));
+            match image.flatten() {
+                Some(image) => self.images.push(image),
+                None => art::outline(&scaler, id, em, at, &mut self.outline)?,
+            }
+            self.pen_x += position.x_advance as f32 / em;
+            if infos
+                .get(i + 1)
+                .is_none_or(|next| next.cluster != glyph.cluster)
+            {
+                self.pen_x += spacing;
+            }
         }
-    }
-    Ok(runs
-        .into_iter()
-        .map(|(index, range)| (index, &text[range]))
-        .collect())
-}
-
-fn missing(layer: &str, grapheme: &str, chosen: usize, fonts: &Fonts) -> ImagingError {
-    let nowhere = |&c: &char| !fonts.order(chosen).any(|index| fonts.face(index).covers(c));
-    let character = grapheme
-        .chars()
-        .find(nowhere)
-        .or_else(|| grapheme.chars().next());
-    ImagingError::MissingGlyph {
-        layer: layer.to_owned(),
-        character: character.unwrap_or('\0'),
+        if !self.fonts.contains(&run.font) {
+            self.fonts.push(run.font);
+        }
+        Ok(())
     }
 }
 
-/// Takes an outline in font units, y upwards, and adds it in ems, y downwards.
-struct EmSink<'p> {
-    path: &'p mut PathBuilder,
-    em: f32,
-    x: f32,
-    y: f32,
-}
-
-impl EmSink<'_> {
-    fn point(&self, x: f32, y: f32) -> (f32, f32) {
-        (self.x + x / self.em, self.y - y / self.em)
-    }
-}
-
-impl PathSink for EmSink<'_> {
-    fn move_to(&mut self, x: f32, y: f32) {
-        let (x, y) = self.point(x, y);
-        self.path.move_to(x, y);
-    }
-
-    fn line_to(&mut self, x: f32, y: f32) {
-        let (x, y) = self.point(x, y);
-        self.path.line_to(x, y);
-    }
-
-    fn quad_to(&mut self, cx0: f32, cy0: f32, x: f32, y: f32) {
-        let ((cx, cy), (x, y)) = (self.point(cx0, cy0), self.point(x, y));
-        self.path.quad_to(cx, cy, x, y);
-    }
-
-    fn curve_to(&mut self, cx0: f32, cy0: f32, cx1: f32, cy1: f32, x: f32, y: f32) {
-        let (first, second) = (self.point(cx0, cy0), self.point(cx1, cy1));
-        let (x, y) = self.point(x, y);
-        self.path
-            .cubic_to(first.0, first.1, second.0, second.1, x, y);
-    }
-
-    fn close(&mut self) {
-        self.path.close();
-    }
+fn shaped(run: &Run<'_>, setting: Setting<'_>, spacing: f32) -> Result<Buffer, ImagingError> {
+    let mut buffer = Buffer::new();
+    buffer.push_str(run.text);
+    buffer.set_direction(run.direction);
+    buffer.set_script(run.script.parse::<Script>().ok());
+    // Letters that stand apart are not joined into ligatures.
+    let apart = [
+        Feature::new(Tag::new(b"liga"), 0, ..),
+        Feature::new(Tag::new(b"clig"), 0, ..),
+    ];
+    let features: &[Feature] = if spacing == 0.0 { &[] } else { &apart };
+    let font = ShaperFont::new(&setting.fonts.face(run.font).font);
+    harfrust::shape(&font, &mut buffer, ShapeOptions::new().features(features))
+        .map_err(|error| ImagingError::internal("shaping text", error))?;
+    debug_assert!(buffer.direction() != Direction::Invalid);
+    Ok(buffer)
 }

@@ -41,10 +41,10 @@ pub fn text(text: &str, font: &str) -> TextLayer {
     TextLayer {
         text: text.to_owned(),
         font: font.to_owned(),
-        color: Color::BLACK,
+        color: Some(Color::BLACK),
         min_size_px: 8.0,
         max_size_px: 200.0,
-        align: imaging::Align::Center,
+        ..TextLayer::default()
     }
 }
 

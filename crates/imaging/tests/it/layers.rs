@@ -174,7 +174,7 @@ fn relief_is_lit_from_the_upper_left_whichever_way_the_zone_is_turned() {
         let mut plan = sheet(200, 200, vec![layer]);
         plan.background = Color::rgb(128, 128, 128);
         let (picture, _) = compose(&plan);
-        // A band across the upper edge of the upright zone and one across the lower one.
+        // A band along the upper edge, and one along the lower one.
         let mean = |rows: std::ops::Range<u32>| {
             let samples = rows.flat_map(|y| (80..120).map(move |x| (x, y)));
             let samples: Vec<f64> = samples

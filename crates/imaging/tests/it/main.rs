@@ -30,5 +30,7 @@ mod orientation;
 mod pool;
 mod reference;
 mod resize;
+mod scripts;
+mod setting;
 mod text;
 mod variants;
