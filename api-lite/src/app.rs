@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::Clock;
+use domain::webhook_signature::WebhookSecret;
+use domain::{CallbackSecret, Clock, DenyList};
 use store::{Database, Objects};
 use tokio::sync::Semaphore;
 
@@ -33,11 +34,23 @@ pub(crate) struct Parts {
     pub(crate) estimates: Estimates,
     pub(crate) metrics: ApiMetrics,
     pub(crate) limits: LimitArgs,
+    pub(crate) callbacks: Callbacks,
+    /// Words that no brand of this installation takes.
+    pub(crate) deny_list: DenyList,
     pub(crate) waiters: Semaphore,
     /// Cancelled when the process drains: whoever waits for a generation is answered at once.
     pub(crate) draining: CancellationToken,
     /// Base of every address that is handed out, without a trailing slash.
     pub(crate) public_url: String,
+}
+
+/// What announcements of providers are checked with.
+#[derive(Debug)]
+pub(crate) struct Callbacks {
+    /// Of the addresses; without one none is ours.
+    pub(crate) address: Option<CallbackSecret>,
+    /// Of Replicate's signatures; without one none is right.
+    pub(crate) replicate: Vec<WebhookSecret>,
 }
 
 impl std::ops::Deref for App {

@@ -1,6 +1,7 @@
 //! The settings of the HTTP intake.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -34,6 +35,32 @@ pub struct Config {
         value_name = "SECRET"
     )]
     pub dashboard_jwt_secret: Option<SecretString>,
+
+    /// Words that no brand takes: one rule a line, `#` comments, `*` for any further letters. Brands add
+    /// their own with `atelier policy set`
+    #[arg(long, env = "ATELIER_DENY_LIST_FILE", value_name = "FILE")]
+    pub deny_list_file: Option<PathBuf>,
+
+    /// Secret of the addresses at which providers announce that a call ended; the same as the workers'.
+    /// Without it no announcement is taken, and calls are only asked for
+    #[arg(
+        long,
+        env = "ATELIER_CALLBACK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub callback_secret: Option<SecretString>,
+
+    /// Secret that Replicate signs its announcements with (`whsec_…`, from its `webhooks/default/secret`);
+    /// several, separated by commas, while it is changed
+    #[arg(
+        long,
+        env = "ATELIER_REPLICATE_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "SECRETS"
+    )]
+    pub replicate_webhook_secret: Vec<SecretString>,
 
     /// What one client may ask for.
     #[command(flatten)]

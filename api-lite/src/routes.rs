@@ -2,6 +2,7 @@
 
 mod answers;
 mod ar;
+mod callback;
 mod cancel;
 mod create;
 mod dashboard;
@@ -12,7 +13,7 @@ mod widget;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -38,7 +39,11 @@ pub(crate) const PATHS: &[&str] = &[
     "/v1/generations/{id}/cancel",
     "/v1/products",
     "/v1/products/{id}",
+    CALLBACK,
 ];
+
+/// Where Replicate announces; no part of the API for brands, so it is not documented with it.
+const CALLBACK: &str = "/v1/providers/replicate/webhook/{attempt}";
 
 /// The documented routes, and their description.
 pub(crate) fn documented() -> (Router<App>, OpenApi) {
@@ -68,6 +73,7 @@ pub(crate) fn router(app: App) -> Router {
     let (router, _) = documented();
     router
         .route("/openapi.json", get(crate::openapi::serve))
+        .route(CALLBACK, post(callback::replicate))
         .fallback(async || Problem::from(Code::UnknownRoute))
         .layer(from_fn_with_state(app.clone(), layer::observe))
         .with_state(app)
@@ -84,6 +90,7 @@ mod tests {
         let (_, document) = documented();
         let mut routed: BTreeSet<&str> = document.paths.paths.keys().map(String::as_str).collect();
         routed.insert("/openapi.json");
+        routed.insert(CALLBACK);
         assert_eq!(routed, PATHS.iter().copied().collect());
     }
 }

@@ -1,8 +1,12 @@
 //! Putting the parts of one server together.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use domain::webhook_signature::{WebhookSecret, WebhookSecretError};
+use domain::{CallbackSecret, CallbackSecretError};
+use domain::{DenyList, DenyListError};
 use queue::Queue;
 use secrecy::ExposeSecret;
 use service::{BatchMetrics, BoxError, Context, Ready, Role};
@@ -11,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::app::{App, Parts};
+use crate::app::{App, Callbacks, Parts};
 use crate::auth::{Dashboard, KeyRing};
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -61,8 +65,23 @@ enum StartError {
     },
     #[error("--public-url: expected http:// or https:// without query, found {0:?}")]
     PublicUrl(String),
+    #[error("--deny-list-file: {} cannot be read", path.display())]
+    DenyListFile {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("--deny-list-file: {}: {source}", path.display())]
+    DenyList {
+        path: PathBuf,
+        source: DenyListError,
+    },
     #[error("--dashboard-jwt-secret: at least {MIN_SECRET_BYTES} bytes are required")]
     ShortSecret,
+    #[error("--callback-secret: {0}")]
+    CallbackSecret(CallbackSecretError),
+    #[error("--replicate-webhook-secret: {0}")]
+    WebhookSecret(WebhookSecretError),
 }
 
 /// Starts a server on the context's tasks and returns once it answers. It drains with the context's
@@ -155,6 +174,8 @@ fn build(
         estimates: Estimates::default(),
         metrics,
         limits: config.limits.clone(),
+        callbacks: callbacks(config)?,
+        deny_list: deny_list(config)?,
         waiters: Semaphore::new(usize::try_from(config.limits.waiters).unwrap_or(0)),
         draining: soft,
         public_url,
@@ -173,6 +194,35 @@ fn check_readiness(context: &Context, app: &App) {
         let objects = objects.clone();
         async move { objects.ping().await.map_err(|error| error.to_string()) }
     });
+}
+
+/// The secrets for announcements of providers.
+fn callbacks(config: &Config) -> Result<Callbacks, StartError> {
+    let address = config.callback_secret.as_ref();
+    let address = address.map(|secret| CallbackSecret::new(secret.expose_secret()));
+    let replicate = config.replicate_webhook_secret.iter();
+    let replicate = replicate.map(|secret| WebhookSecret::parse(secret.expose_secret()));
+    Ok(Callbacks {
+        address: address.transpose().map_err(StartError::CallbackSecret)?,
+        replicate: replicate
+            .collect::<Result<_, _>>()
+            .map_err(StartError::WebhookSecret)?,
+    })
+}
+
+/// The operator's own list; nothing without one.
+fn deny_list(config: &Config) -> Result<DenyList, StartError> {
+    let Some(path) = &config.deny_list_file else {
+        return Ok(DenyList::default());
+    };
+    let text = std::fs::read_to_string(path).map_err(|source| StartError::DenyListFile {
+        path: path.clone(),
+        source,
+    })?;
+    DenyList::parse(&text).map_err(|source| StartError::DenyList {
+        path: path.clone(),
+        source,
+    })
 }
 
 fn check_secret(config: &Config) -> Result<(), StartError> {

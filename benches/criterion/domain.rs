@@ -5,8 +5,7 @@ use std::hint::black_box;
 use benches::Subject;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use domain::{
-    Candidate, Customizations, DEFAULT_PROMPT_BUDGET_CHARS, DeficitRoundRobin, PromptInput,
-    build_prompt,
+    Candidate, Customizations, DeficitRoundRobin, PromptInput, PromptRules, build_prompt,
 };
 
 /// Jobs the dispatcher sends in one step while the streams are short.
@@ -42,7 +41,7 @@ fn prompt(c: &mut Criterion) {
         user_prompt: Some("in the style of an old travel poster, with a warm evening light"),
     };
     c.bench_function("domain/build_prompt/demo", |b| {
-        b.iter(|| build_prompt(black_box(&input), DEFAULT_PROMPT_BUDGET_CHARS).is_ok());
+        b.iter(|| build_prompt(black_box(&input), &PromptRules::default()).is_ok());
     });
 }
 

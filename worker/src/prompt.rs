@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domain::{
-    BuiltPrompt, Customizations, DEFAULT_PROMPT_BUDGET_CHARS, FailureCode, Product, PromptInput,
-    Template, build_prompt,
+    BuiltPrompt, Customizations, FailureCode, Product, PromptInput, PromptRules, Template,
+    build_prompt,
 };
 use providers::Provider;
 use service::telemetry::error_chain;
@@ -45,7 +45,7 @@ pub(crate) async fn build(
         customizations,
         user_prompt: claim.user_prompt.as_deref(),
     };
-    let prompt = build_prompt(&input, DEFAULT_PROMPT_BUDGET_CHARS).map_err(|error| {
+    let prompt = build_prompt(&input, &PromptRules::default()).map_err(|error| {
         tracing::error!(product = %product.id, %error, "the prompt cannot be built");
         Stop::Failed(FailureCode::PromptFailed)
     })?;

@@ -108,6 +108,9 @@ async fn judge(
             .map_err(|found| faults.extend(found))
             .ok()
     });
+    if let (Some(entry), Some(customizations)) = (&entry, &customizations) {
+        faults.extend(denied_words(app, draft, entry, customizations));
+    }
     match (entry, customizations) {
         (Some(entry), Some(customizations)) if faults.is_empty() => Ok(Ordered {
             entry,
@@ -116,6 +119,25 @@ async fn judge(
         }),
         _ => Err(Problem::invalid(faults)),
     }
+}
+
+/// What the operator's list or the brand's own denies.
+fn denied_words(
+    app: &App,
+    draft: &Draft,
+    entry: &CatalogEntry,
+    customizations: &Customizations,
+) -> Vec<FieldError> {
+    let pointer = draft.user_prompt_pointer;
+    let wish = draft.user_prompt.as_deref().map(|wish| (pointer, wish));
+    let mut faults = app.deny_list.check(customizations, wish);
+    let own = entry.policy.deny_list.check(customizations, wish);
+    faults.extend(
+        own.into_iter()
+            .filter(|fault| !faults.contains(fault))
+            .collect::<Vec<_>>(),
+    );
+    faults
 }
 
 async fn product(

@@ -46,6 +46,8 @@ pub(crate) struct Draft {
     pub(crate) faults: Vec<FieldError>,
     /// The name of the product's field, for faults found later.
     pub(crate) product_pointer: &'static str,
+    /// The name of the wish's field, likewise.
+    pub(crate) user_prompt_pointer: &'static str,
 }
 
 const V1_FIELDS: &[&str] = &[
@@ -69,6 +71,7 @@ pub(crate) fn parse_v1(body: Value, now: DateTime<Utc>) -> Draft {
     let mut draft = Draft {
         product: product(&mut fields, "product_id"),
         product_pointer: "/product_id",
+        user_prompt_pointer: "/user_prompt",
         customizations: fields.take("customizations").unwrap_or_default(),
         user_prompt: prompt(&mut fields, "user_prompt"),
         session_id: fields.token("session_id", MAX_NAME_BYTES),
@@ -106,6 +109,7 @@ pub(crate) fn parse_widget(body: Value) -> Draft {
     Draft {
         product: product(&mut fields, "productId"),
         product_pointer: "/productId",
+        user_prompt_pointer: "/userPrompt",
         customizations: fields.take("customizations").unwrap_or_default(),
         user_prompt: prompt(&mut fields, "userPrompt"),
         session_id: fields.token("sessionId", MAX_NAME_BYTES),

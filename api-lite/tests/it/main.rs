@@ -14,7 +14,9 @@
 
 mod world;
 
+mod callback;
 mod cancel;
+mod content;
 mod create;
 mod idempotency;
 mod keys;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use domain::{Moderation, ModerationFailure, UnknownOutcome};
 use providers::FetchConfig;
 use queue::QueueArgs;
 use store::{DatabaseArgs, ObjectArgs};
@@ -56,6 +57,11 @@ pub(crate) enum Command {
     Brand {
         #[command(subcommand)]
         command: BrandCommand,
+    },
+    /// What a brand has decided about content and about calls that were lost
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
     },
     /// Jobs
     Job {
@@ -440,6 +446,38 @@ pub(crate) enum BrandCommand {
         /// Generations a month
         #[arg(long, value_name = "N", default_value_t = 100)]
         max_monthly_generations: i32,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Show a brand's decisions
+    Show {
+        /// Whose
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Change a brand's decisions; what is not given stays. Servers see it within seconds
+    Set {
+        /// Whose
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// A file with the words the brand does not want: one rule a line, # comments, * for further letters
+        #[arg(long, value_name = "FILE")]
+        deny_list_file: Option<PathBuf>,
+        /// Who looks at shoppers' words before a provider is paid: off or openai
+        #[arg(long, value_name = "WHO")]
+        moderation: Option<Moderation>,
+        /// When moderation cannot be had: closed (free text waits, then fails) or open (goes on unseen)
+        #[arg(long, value_name = "WHAT")]
+        moderation_failure: Option<ModerationFailure>,
+        /// When nobody can tell whether a provider was paid: retry_once, hold or fail
+        #[arg(long, value_name = "WHAT")]
+        unknown_outcome: Option<UnknownOutcome>,
         #[command(flatten)]
         database: DatabaseArgs,
     },

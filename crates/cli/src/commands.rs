@@ -9,6 +9,7 @@ mod font;
 mod job;
 pub(crate) mod key;
 mod migrate;
+mod policy;
 mod render;
 mod sandbox;
 
@@ -22,6 +23,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Render(args) => render::run(&args),
         Command::Font { command } => font::run(command).await,
         Command::Brand { command } => brand::run(command).await,
+        Command::Policy { command } => policy::run(command).await,
         Command::Job { command } => job::run(command).await,
         Command::Doctor { database, queue } => doctor::run(&database, &queue).await,
         Command::Sandbox(args) => sandbox::run(args).await,

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::color::Color;
+use crate::field_error::child;
 use crate::render_style::RenderStyle;
 use crate::zones::{Zone, ZoneType};
 
@@ -83,6 +84,20 @@ impl Customizations {
             .iter()
             .find(|entry| entry.zone_id == zone_id)
             .map(|entry| &entry.value)
+    }
+
+    /// Everything a shopper wrote in their own words, with where it stands: texts and patterns. What is
+    /// chosen from a brand's own lists is not among it.
+    pub fn words(&self) -> impl Iterator<Item = (String, &str)> {
+        self.entries.iter().filter_map(|entry| {
+            let (field, words) = match &entry.value {
+                ZoneValue::Text(text) => ("text", &text.text),
+                ZoneValue::Pattern { pattern } => ("pattern", pattern),
+                _ => return None,
+            };
+            let zone = child("/customizations", &entry.zone_id);
+            Some((child(&zone, field), words.as_str()))
+        })
     }
 
     /// The texts to draw, with their zones' ids, in drawing order.

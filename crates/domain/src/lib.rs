@@ -5,11 +5,13 @@
 //! fraction. That is what makes every rule testable without a server.
 
 mod allowed_chars;
+mod callback;
 mod catalog;
 mod clock;
 mod codes;
 mod color;
 mod customization;
+mod deny_list;
 mod events;
 mod fair;
 mod field_error;
@@ -17,6 +19,7 @@ mod ids;
 mod job;
 mod lane;
 mod money;
+mod policy;
 mod product;
 mod prompt;
 mod quota;
@@ -25,9 +28,11 @@ mod retry;
 mod shopper_text;
 mod slug;
 mod usage;
+pub mod webhook_signature;
 mod zones;
 
 pub use allowed_chars::{AllowedChars, AllowedCharsError};
+pub use callback::{CallbackSecret, CallbackSecretError};
 pub use catalog::{ProductSpec, PromptSpec, ZoneSpec, validate};
 pub use clock::Clock;
 pub use codes::FailureCode;
@@ -37,6 +42,7 @@ pub use customization::{
     MAX_CUSTOMIZATIONS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGE_URL_BYTES, MAX_ZONES, StoredError,
     TextValue, ZoneValue,
 };
+pub use deny_list::{DenyList, DenyListError};
 pub use events::{
     CompletedPayload, Ending, Event, EventKind, OutputPayload, failed_data, started_data,
 };
@@ -46,10 +52,11 @@ pub use ids::{AttemptId, BrandId, GenerationId, IdError, KeyId, ProductId, Publi
 pub use job::{Fence, IllegalMove, JobState, MAX_CRASHES, Move};
 pub use lane::{Lane, Plan, UnknownName};
 pub use money::{Currency, Micros};
+pub use policy::{BrandPolicy, Moderation, ModerationFailure, UnknownOutcome};
 pub use product::{ArSettings, OutputFormat, Product, Template};
 pub use prompt::{
-    BuiltPrompt, DEFAULT_PROMPT_BUDGET_CHARS, DEFAULT_TEMPLATE, PromptInput, TemplateError,
-    build_prompt, check_template, identifier, neutralise,
+    BuiltPrompt, ControlSyntax, DEFAULT_PROMPT_BUDGET_CHARS, DEFAULT_TEMPLATE, NegativePrompt,
+    PromptInput, PromptRules, TemplateError, build_prompt, check_template, identifier, neutralise,
 };
 pub use quota::{QuotaPolicy, grant};
 pub use render_style::RenderStyle;

@@ -14,6 +14,7 @@
 
 mod environment;
 mod neutral;
+mod rules;
 mod words;
 
 use sha2::{Digest, Sha256};
@@ -21,18 +22,14 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::customization::{Customizations, ZoneValue};
 use crate::product::{Product, Template};
-use crate::shopper_text::clean_prompt;
 use crate::zones::Zone;
 
 pub use environment::TemplateError;
 pub use neutral::neutralise;
+pub use rules::{ControlSyntax, DEFAULT_PROMPT_BUDGET_CHARS, NegativePrompt, PromptRules};
 pub use words::identifier;
 use words::names_of;
 pub(crate) use words::{RESERVED_NAMES, spellings};
-
-/// Longest prompt in characters where the provider sets no other limit: what OpenAI's picture models
-/// with the shortest limit (`dall-e-3`) took, and a few times what CLIP-based models read.
-pub const DEFAULT_PROMPT_BUDGET_CHARS: usize = 4000;
 
 /// The template of a product that has none.
 pub const DEFAULT_TEMPLATE: &str = "A professional product photograph of {{ product.name }}.\
@@ -86,28 +83,31 @@ pub struct BuiltPrompt {
     pub template_hash: String,
 }
 
-/// Builds the prompt, at most `budget_chars` characters long. The shopper's wish is shortened
-/// first, at a grapheme boundary; only when the rest alone is too long is the rest cut.
+/// Builds the prompt for a model that reads it by these rules. The shopper's wish is shortened first,
+/// at a grapheme boundary; only when the rest alone is too long is the rest cut.
 ///
 /// # Errors
 /// [`TemplateError`] when the template cannot be rendered. [`check_template`] refuses to save such a
 /// template, but a zone may have been renamed since.
 pub fn build_prompt(
     input: &PromptInput<'_>,
-    budget_chars: usize,
+    rules: &PromptRules,
 ) -> Result<BuiltPrompt, TemplateError> {
     let source = input.source();
-    let wish = neutralise(input.user_prompt.unwrap_or_default());
+    let syntax = rules.control_syntax;
+    let wish = neutralise(input.user_prompt.unwrap_or_default(), syntax);
     let graphemes: Vec<&str> = wish.graphemes(true).collect();
-    let names = names_of(&input.product.zones, input.customizations);
+    let names = names_of(&input.product.zones, input.customizations, syntax);
     let render = |kept: usize| {
         let wish = graphemes[..kept].concat();
-        environment::render(source, words::context(input.product, &names, &wish, input))
+        environment::render(source, words::context(&names, &wish, input, syntax))
     };
     let mut notes = Vec::new();
     if !wish.is_empty() && !environment::mentions(source, "user_prompt")? {
         notes.push("the template does not use user_prompt".to_owned());
     }
+    let (folded, negative_prompt) = place_negative(negative(input), rules, &mut notes);
+    let budget_chars = rules.max_chars.saturating_sub(folded.chars().count());
     let mut prompt = render(graphemes.len())?;
     if prompt.chars().count() > budget_chars {
         let kept = longest_fit(graphemes.len(), |kept| {
@@ -125,13 +125,50 @@ pub fn build_prompt(
         prompt = cut(&prompt, budget_chars);
         notes.push(format!("the prompt was cut to {budget_chars} characters"));
     }
-    let negative_prompt = negative(input);
+    prompt.push_str(&folded);
     Ok(BuiltPrompt {
         prompt,
         negative_prompt,
         notes,
         template_hash: hash(source),
     })
+}
+
+/// What of the negative prompt goes to the end of the prompt, and what goes beside it.
+fn place_negative(
+    negative: Option<String>,
+    rules: &PromptRules,
+    notes: &mut Vec<String>,
+) -> (String, Option<String>) {
+    let Some(negative) = negative else {
+        return (String::new(), None);
+    };
+    let whole_chars = negative.chars().count();
+    // Beside the prompt it has the same room; inside it, a quarter, so that it never crowds it out.
+    let in_words = |kept: &str| format!(" Avoid: {kept}.");
+    let (room_chars, dropped) = match rules.negative_prompt {
+        NegativePrompt::Native => (rules.max_chars, false),
+        NegativePrompt::Folded => {
+            let room_chars = (rules.max_chars / 4).saturating_sub(in_words("").len());
+            (room_chars, false)
+        }
+        NegativePrompt::Dropped => (0, true),
+    };
+    if dropped {
+        notes.push("the model takes no negative prompt; it was left out".to_owned());
+        return (String::new(), None);
+    }
+    let kept = cut(&negative, room_chars);
+    if kept.chars().count() < whole_chars {
+        notes.push(format!(
+            "the negative prompt was cut to {room_chars} characters"
+        ));
+    }
+    match rules.negative_prompt {
+        _ if kept.is_empty() => (String::new(), None),
+        NegativePrompt::Folded => (in_words(&kept), None),
+        NegativePrompt::Native | NegativePrompt::Dropped => (String::new(), Some(kept)),
+    }
 }
 
 /// The largest number from 0 to `most` that fits, by halving; 0 when none does.
@@ -202,19 +239,14 @@ pub fn check_template(source: &str, zones: &[Zone]) -> Result<(), TemplateError>
     Ok(())
 }
 
-/// The shopper's words as a template sees them: cleaned, and free of control syntax.
-fn spoken(text: &str) -> String {
-    neutralise(&clean_prompt(text, usize::MAX).unwrap_or_default())
-}
-
 /// What a template says for one filled zone.
-fn describe(value: &ZoneValue) -> String {
+fn describe(value: &ZoneValue, syntax: ControlSyntax) -> String {
     match value {
         ZoneValue::Text(_) => "a plain area without lettering".to_owned(),
         ZoneValue::Image(_) => "the supplied picture".to_owned(),
         ZoneValue::Color { color } => color.to_string(),
-        ZoneValue::Pattern { pattern } => spoken(pattern),
-        ZoneValue::Font { font } => spoken(font),
+        ZoneValue::Pattern { pattern } => neutralise(pattern, syntax),
+        ZoneValue::Font { font } => neutralise(font, syntax),
         ZoneValue::Size { size } => size.to_string(),
         ZoneValue::Position { x, y } => format!("{x} pixels from the left, {y} from the top"),
     }

@@ -10,6 +10,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::models::ModelsFileError;
+use crate::replicate::ReplicateConfig;
+use crate::stability::StabilityConfig;
 use crate::synthetic::FailurePlan;
 
 /// Settings of every provider.
@@ -26,6 +28,14 @@ pub struct ProvidersConfig {
     /// Settings of OpenAI.
     #[command(flatten)]
     pub openai: OpenAiConfig,
+
+    /// Settings of Stability.
+    #[command(flatten)]
+    pub stability: StabilityConfig,
+
+    /// Settings of Replicate.
+    #[command(flatten)]
+    pub replicate: ReplicateConfig,
 
     /// Settings of openai-compatible servers.
     #[command(flatten)]

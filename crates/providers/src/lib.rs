@@ -15,15 +15,20 @@ mod credential;
 mod error;
 mod fetch;
 mod http;
+mod mask;
 mod models;
 mod moderation;
+mod money;
 mod multipart;
 mod openai;
 mod picture;
 mod provider;
 mod rate;
 mod registry;
+mod replicate;
 mod request;
+mod rows;
+mod stability;
 mod synthetic;
 mod transport;
 mod wire;
@@ -37,15 +42,17 @@ pub use credential::{CallContext, Credential};
 pub use error::{ErrorKind, Next, ProviderError, Sent, Spent};
 pub use fetch::{FetchError, Fetcher, RefusedAddress};
 pub use models::{
-    Charged, ControlSyntax, Model, ModelError, ModelRegistry, ModelRow, ModelsFileError,
-    NegativePrompt, Price, PriceBasis, Priced, Quote, Recovery, Resolved, RetiredModel, Sizes,
-    TextModel, Usage,
+    Charged, ControlSyntax, MaskConvention, Model, ModelError, ModelRegistry, ModelRow,
+    ModelsFileError, NegativePrompt, Price, PriceBasis, Priced, Quote, Recovery, Resolved,
+    RetiredModel, Sizes, TextModel, Usage,
 };
 pub use moderation::{Moderation, ModerationVerdict};
 pub use openai::OpenAi;
 pub use provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
 pub use rate::{RateHints, RateWindow};
 pub use registry::{Providers, UnknownProvider};
+pub use replicate::{Replicate, ReplicateConfig, ReplicateRow, SizeInput};
 pub use request::{Background, ImageRequest, InputImage, Operation, OperationKind, seed_of};
+pub use stability::{Stability, StabilityConfig};
 pub use synthetic::{Failure, FailurePlan, PlanError, Synthetic};
 pub use wire::Prepared;

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+pub use domain::{ControlSyntax, NegativePrompt};
 use serde::Deserialize;
 
 pub(crate) use self::price::micros;
@@ -19,6 +20,7 @@ pub use self::registry::{
     ModelError, ModelRegistry, ModelsFileError, Resolved, RetiredModel, TextModel,
 };
 
+use crate::replicate::ReplicateRow;
 use crate::request::OperationKind;
 
 /// What a model can do and costs: one row of the registry. Cheap to clone.
@@ -81,6 +83,12 @@ pub struct ModelRow {
     /// The model to use instead from that day on.
     #[serde(default)]
     pub replaced_by: Option<String>,
+    /// How it reads a mask.
+    #[serde(default)]
+    pub mask: MaskConvention,
+    /// What only a model at Replicate has.
+    #[serde(default)]
+    pub replicate: Option<Box<ReplicateRow>>,
     /// What it costs.
     pub price: Price,
     /// Where all this was read.
@@ -190,30 +198,16 @@ fn nearest_ratio(among: &[(u32, u32)], wanted: (f64, f64)) -> Option<(u32, u32)>
     })
 }
 
-/// What becomes of a negative prompt.
+/// How a mask says where the picture may change. Whoever asks brings the mask in the convention of the
+/// model's row; adapters look at the PNG's header and refuse the other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum NegativePrompt {
-    /// The provider takes it.
-    Native,
-    /// It is put into the prompt in words.
-    Folded,
-    /// It is left out, with a note.
+pub enum MaskConvention {
+    /// Transparent where it may change: a PNG with an alpha channel.
     #[default]
-    Dropped,
-}
-
-/// What a provider reads as commands inside a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ControlSyntax {
-    /// Nothing: words are words.
-    #[default]
-    None,
-    /// Weights such as `(word:1.3)` and `[a:b]`.
-    Weights,
-    /// Those, and tags such as `<lora:…>`, `|`, `BREAK` and `AND`: self-hosted servers.
-    Tags,
+    TransparentChanges,
+    /// White where it may change, black where not: a PNG without one.
+    WhiteChanges,
 }
 
 /// Whether a lost answer can be found again.

@@ -11,6 +11,8 @@ use crate::credential::Credential;
 use crate::models::ModelRegistry;
 use crate::openai::OpenAi;
 use crate::provider::Provider;
+use crate::replicate::Replicate;
+use crate::stability::Stability;
 use crate::synthetic::Synthetic;
 
 /// The providers of this process, by name. Cheap to clone.
@@ -44,6 +46,8 @@ impl Providers {
             synthetic,
             models,
             openai,
+            stability,
+            replicate,
             compatible,
         } = config;
         let models = ModelRegistry::load(models.models_file.as_deref())?;
@@ -52,6 +56,14 @@ impl Providers {
             (
                 Arc::new(OpenAi::new(openai, &models)?),
                 openai.openai_api_key.clone(),
+            ),
+            (
+                Arc::new(Stability::new(stability, &models)?),
+                stability.stability_api_key.clone(),
+            ),
+            (
+                Arc::new(Replicate::new(replicate, &models)?),
+                replicate.replicate_api_token.clone(),
             ),
         ];
         for endpoint in compatible::endpoints(compatible)? {

@@ -55,14 +55,15 @@ pub enum Operation {
     Edit {
         /// The pictures, the first being the one that the mask belongs to.
         images: Vec<InputImage>,
-        /// Transparent where the picture may change. As large as the first picture.
+        /// Where the picture may change, in the convention of the model's row
+        /// ([`MaskConvention`](crate::MaskConvention)). As large as the first picture.
         mask: Option<InputImage>,
     },
     /// Take what is inside the mask out of the picture.
     Erase {
         /// The picture.
         image: InputImage,
-        /// Transparent where something is to go.
+        /// Where something is to go, in the convention of the model's row.
         mask: InputImage,
     },
     /// Draw on beyond the picture's edges.

@@ -39,7 +39,8 @@ use crate::config::{ConfigError, SyntheticConfig};
 use crate::credential::CallContext;
 use crate::error::{ErrorKind, Next, ProviderError};
 use crate::models::{
-    Charged, ControlSyntax, Model, ModelRow, NegativePrompt, Price, PriceBasis, Recovery, Sizes,
+    Charged, ControlSyntax, MaskConvention, Model, ModelRow, NegativePrompt, Price, PriceBasis,
+    Recovery, Sizes,
 };
 use crate::provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
 use crate::rate::RateHints;
@@ -197,6 +198,8 @@ impl Provider for Synthetic {
             refusal_charged: Charged::No,
             retires_at: None,
             replaced_by: None,
+            mask: MaskConvention::default(),
+            replicate: None,
             price: Price {
                 basis: PriceBasis::PerImage {
                     nano: self.price.0.saturating_mul(1_000),

@@ -176,7 +176,6 @@ impl Transport {
     }
 
     /// Where this leads.
-    #[expect(dead_code, reason = "polling an absolute address is compared with it")]
     pub(crate) fn base(&self) -> &Url {
         &self.base
     }

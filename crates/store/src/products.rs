@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use domain::{
-    ArSettings, Area, BrandId, OutputFormat, Product, ProductId, Template, Zone, ZoneOptions,
-    ZoneType,
+    ArSettings, Area, BrandId, BrandPolicy, OutputFormat, Product, ProductId, Template, Zone,
+    ZoneOptions, ZoneType,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::policies;
 
 /// A product with everything a generation needs of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,8 @@ pub struct CatalogEntry {
     pub product: Product,
     /// Its default template, which names the model and the style.
     pub template: Option<Template>,
+    /// What its brand has decided.
+    pub policy: BrandPolicy,
 }
 
 /// Loads products by id. Ids that are not there are left out.
@@ -46,13 +49,18 @@ pub async fn load(db: &Database, ids: &[ProductId]) -> Result<Vec<CatalogEntry>,
     .await?;
     let mut zones = zones_of(&mut connection, &ids).await?;
     let mut templates = default_templates(&mut connection, &ids).await?;
+    let brands: Vec<String> = rows.iter().map(|row| row.brand_id.clone()).collect();
+    let policies = policies::of_brands(&mut connection, &brands).await?;
     rows.into_iter()
         .map(|row| {
             let template = templates.remove(&row.id);
             let zones = zones.remove(&row.id).unwrap_or_default();
+            let product = row.into_product(zones)?;
+            let policy = policies.get(&product.brand_id).cloned().unwrap_or_default();
             Ok(CatalogEntry {
-                product: row.into_product(zones)?,
+                product,
                 template,
+                policy,
             })
         })
         .collect()

@@ -5,6 +5,7 @@
 //! - [`servers`] and [`TestDatabase`]: one database per test, cloned from a migrated template.
 //! - [`ChaosProxy`]: a TCP proxy that refuses, delays, cuts, freezes and loses replies on command.
 //! - [`ManualClock`] and [`wait`]: time driven by hand, and waiting on a predicate instead of sleeping.
+//! - [`hostile`]: what shoppers type when they mean no good.
 //! - [`foreign`]: pinned Python and Node packages to run beside Atelier; [`LineProgram`] drives what uses them.
 //!
 //! It knows nothing of Atelier but the pure `domain` crate, so every other crate can test with it.
@@ -17,6 +18,7 @@ mod durability;
 mod error;
 pub mod foreign;
 mod guard;
+pub mod hostile;
 mod launch;
 mod lines;
 mod postgres;

@@ -17,6 +17,13 @@ fn ring() -> Product {
     spec.to_product("b".into(), None)
 }
 
+fn within(max_chars: usize) -> PromptRules {
+    PromptRules {
+        max_chars,
+        ..PromptRules::default()
+    }
+}
+
 fn build(product: &Product, sent: &serde_json::Value, wish: &str, budget: usize) -> BuiltPrompt {
     let customizations = &Customizations::parse(product, sent).unwrap();
     let input = PromptInput {
@@ -25,7 +32,7 @@ fn build(product: &Product, sent: &serde_json::Value, wish: &str, budget: usize)
         customizations,
         user_prompt: Some(wish),
     };
-    build_prompt(&input, budget).unwrap()
+    build_prompt(&input, &within(budget)).unwrap()
 }
 
 #[test]
@@ -81,7 +88,7 @@ fn the_generations_template_goes_before_the_products() {
         customizations,
         user_prompt: Some("hello"),
     };
-    let built = build_prompt(&input, 4000).unwrap();
+    let built = build_prompt(&input, &within(4000)).unwrap();
     assert_eq!(built.prompt, "only #00ff00");
     assert_eq!(built.negative_prompt.as_deref(), Some("dull"));
     assert_eq!(built.notes, ["the template does not use user_prompt"]);
@@ -126,6 +133,36 @@ fn the_wish_is_cut_first_and_the_cut_is_told() {
         "{:?}",
         built.notes
     );
+}
+
+#[test]
+fn a_negative_prompt_goes_where_the_model_reads_it() {
+    let mut product = ring();
+    product.negative_prompt = Some("blurry".to_owned());
+    let place = |negative_prompt| {
+        let input = PromptInput {
+            product: &product,
+            template: None,
+            customizations: &Customizations::default(),
+            user_prompt: None,
+        };
+        let rules = PromptRules {
+            negative_prompt,
+            ..PromptRules::default()
+        };
+        build_prompt(&input, &rules).unwrap()
+    };
+    let native = place(NegativePrompt::Native);
+    assert_eq!(native.negative_prompt.as_deref(), Some("blurry"));
+    let folded = place(NegativePrompt::Folded);
+    assert_eq!(folded.prompt, format!("{} Avoid: blurry.", native.prompt));
+    assert_eq!((folded.negative_prompt, folded.notes.len()), (None, 0));
+    let dropped = place(NegativePrompt::Dropped);
+    assert_eq!(
+        (dropped.prompt, dropped.negative_prompt),
+        (native.prompt, None)
+    );
+    assert_eq!(dropped.notes.len(), 1);
 }
 
 #[test]

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use minijinja::Value;
 use unicode_normalization::UnicodeNormalization;
 
-use super::{PromptInput, describe, neutralise};
+use super::{ControlSyntax, PromptInput, describe, neutralise};
 use crate::customization::{Customizations, ZoneValue};
-use crate::product::Product;
 use crate::zones::{Zone, ZoneType};
 
 /// Names that are not zones; a zone of such a name can be used by its id only.
@@ -70,10 +69,17 @@ pub(super) fn known_names(zones: &[Zone]) -> Vec<String> {
 
 /// What each zone's names stand for: its description, or nothing when it is not filled. Where two
 /// zones share a name the first keeps it; the catalog refuses that.
-pub(super) fn names_of(zones: &[Zone], filled: &Customizations) -> BTreeMap<String, String> {
+pub(super) fn names_of(
+    zones: &[Zone],
+    filled: &Customizations,
+    syntax: ControlSyntax,
+) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for zone in zones {
-        let words = filled.get(&zone.id).map(describe).unwrap_or_default();
+        let value = filled.get(&zone.id);
+        let words = value
+            .map(|value| describe(value, syntax))
+            .unwrap_or_default();
         for name in spellings(zone) {
             names.entry(name).or_insert_with(|| words.clone());
         }
@@ -83,12 +89,13 @@ pub(super) fn names_of(zones: &[Zone], filled: &Customizations) -> BTreeMap<Stri
 
 /// The values a template is rendered with.
 pub(super) fn context(
-    product: &Product,
     names: &BTreeMap<String, String>,
     wish: &str,
     input: &PromptInput<'_>,
+    syntax: ControlSyntax,
 ) -> Value {
-    let all = sentence(&product.zones, input.customizations);
+    let product = input.product;
+    let all = sentence(&product.zones, input.customizations, syntax);
     assemble(
         names,
         [("name", &product.name), ("slug", &product.slug)],
@@ -132,11 +139,11 @@ fn assemble(
 }
 
 /// The filled zones as one sentence without its full stop: `Band: gold leaves; Gem: color #ff0000`.
-fn sentence(zones: &[Zone], filled: &Customizations) -> String {
+fn sentence(zones: &[Zone], filled: &Customizations, syntax: ControlSyntax) -> String {
     let clause = |zone: &Zone| {
         let value = filled.get(&zone.id)?;
-        let name = neutralise(&zone.name);
-        let words = describe(value);
+        let name = neutralise(&zone.name, syntax);
+        let words = describe(value, syntax);
         Some(match value {
             ZoneValue::Text(_) => format!("leave the area of {name} plain, without lettering"),
             ZoneValue::Pattern { .. } if words.is_empty() => return None,

@@ -349,6 +349,8 @@ impl Row {
             refusal_charged: Charged::Unknown,
             retires_at: None,
             replaced_by: None,
+            mask: crate::models::MaskConvention::default(),
+            replicate: None,
             price: Price {
                 basis: PriceBasis::PerImage {
                     nano: line.price_nano,

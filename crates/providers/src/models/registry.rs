@@ -15,10 +15,20 @@ use toml::{Table, Value};
 use super::{Model, ModelRow, PriceBasis, Sizes};
 
 /// What is compiled in, by file name.
-const BUILT_IN: &[(&str, &str)] = &[(
-    "models/openai.toml",
-    include_str!("../../models/openai.toml"),
-)];
+const BUILT_IN: &[(&str, &str)] = &[
+    (
+        "models/openai.toml",
+        include_str!("../../models/openai.toml"),
+    ),
+    (
+        "models/replicate.toml",
+        include_str!("../../models/replicate.toml"),
+    ),
+    (
+        "models/stability.toml",
+        include_str!("../../models/stability.toml"),
+    ),
+];
 /// A chain of replacements longer than this is a loop.
 const MOST_REPLACEMENTS: usize = 16;
 

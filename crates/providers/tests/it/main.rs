@@ -16,4 +16,6 @@ mod compatible;
 mod fetch;
 mod openai;
 mod openai_calls;
+mod stability;
 mod synthetic;
+mod wire;

@@ -277,7 +277,7 @@ fn the_registry_finds_by_name_and_names_what_it_has() {
     let error = providers.get("sintetic").err().unwrap();
     assert_eq!(
         error.to_string(),
-        r#"no provider is called "sintetic"; there is: openai, synthetic"#
+        r#"no provider is called "sintetic"; there is: openai, replicate, stability, synthetic"#
     );
 }
 

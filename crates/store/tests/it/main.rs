@@ -31,6 +31,7 @@ mod moving;
 mod objects;
 mod outcomes;
 mod plans;
+mod policies;
 mod races;
 mod recovery;
 mod retention;
