@@ -6,6 +6,6 @@ mod product;
 mod widget;
 
 pub(crate) use ar::{ArView, SessionConfig, WidgetArView};
-pub(crate) use generation::{GenerationView, Page, describe};
+pub(crate) use generation::{GenerationView, Page, attempts, describe};
 pub(crate) use product::{ProductView, ProductsView};
 pub(crate) use widget::{Pagination, WidgetCreated, WidgetDetail, WidgetPage, WidgetStatus};

@@ -12,6 +12,8 @@ use service::CommonArgs;
 use store::{DatabaseArgs, ObjectArgs};
 use url::Url;
 
+use crate::routing_args::RoutingArgs;
+
 /// How long a draining worker lets its jobs finish: the longest provider call that the default
 /// settings allow, and 10 s to compose and store.
 const DRAIN_SECONDS: &str = "130";
@@ -99,6 +101,10 @@ pub struct WorkerArgs {
     /// The image providers.
     #[command(flatten)]
     pub providers: ProvidersConfig,
+
+    /// Who is asked for pictures.
+    #[command(flatten)]
+    pub routing: RoutingArgs,
 
     /// Fetching shoppers' pictures.
     #[command(flatten)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::{Customizations, FailureCode, ImageSource, Product, ZoneValue};
 use imaging::{
-    Cost, DecodeLimits, Fonts, Header, ImagingError, Picture, PoolError, compose, decode,
-    decode_at_least, probe, thumbnail,
+    Cost, DecodeLimits, Fonts, Format, Header, ImagingError, Picture, PoolError, compose, decode,
+    decode_at_least, encode, probe, thumbnail,
 };
 use service::telemetry::error_chain;
 use store::products::CatalogEntry;
@@ -209,6 +209,18 @@ async fn on_pool<T: Send + 'static>(
     let cost = Cost::of_decoding(&header);
     let running = worker.pool.run(cost, move |_| read(&bytes));
     running.await.map_err(|error| of_pool(&error))
+}
+
+/// A picture as PNG, for a provider.
+pub(crate) async fn encoded(worker: &Worker, picture: Arc<Picture>) -> Result<Bytes, Stop> {
+    let cost = Cost::of_pixels(picture.pixel_count());
+    let work = move |_: &imaging::Stop| encode(&picture, Format::Png);
+    let encoded = worker.pool.run(cost, work).await;
+    let bytes = encoded.map_err(|error| of_pool(&error))?;
+    bytes.map(Bytes::from).map_err(|error| {
+        tracing::error!(error = error_chain(&error), "a picture cannot be encoded");
+        Stop::Failed(FailureCode::ProcessingFailed)
+    })
 }
 
 /// What a failure of the imaging threads means: the same picture would do the same again.

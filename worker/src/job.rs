@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use service::Timer;
 use store::claims::Claimed;
 use tokio::time::Instant;
@@ -27,6 +28,8 @@ pub(crate) struct Job {
     pub(crate) deadline: Option<Instant>,
     /// The prompt, once built.
     pub(crate) final_prompt: Option<String>,
+    /// The candidates that were considered when no picture came of it.
+    pub(crate) considered: Option<Value>,
     /// How long its stages took.
     pub(crate) stages: Stages,
 }
@@ -91,6 +94,7 @@ impl Job {
             claimed_at,
             deadline,
             final_prompt: None,
+            considered: None,
             stages,
         }
     }
@@ -101,6 +105,7 @@ impl Job {
             public_id: self.claim.public_id.clone(),
             product_id: self.claim.product_id.clone(),
             final_prompt: self.final_prompt.clone(),
+            considered: self.considered.clone(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::Clock;
 use service::telemetry::error_chain;
 use service::{BatchConfig, BatchMetrics, Batcher, BoxError, Context};
-use store::ledger::{self, AttemptUpdate, NewAttempt};
+use store::ledger::{self, AttemptUpdate, NewAttempt, Opened, Recorded};
 use store::{Database, StoreError};
 
 use crate::metrics::WorkerMetrics;
@@ -24,7 +24,7 @@ type Written = Option<bool>;
 
 /// The ledger, as the jobs use it.
 pub(crate) struct Ledger {
-    open: Batcher<NewAttempt, Written>,
+    open: Batcher<NewAttempt, Option<Opened>>,
     record: Batcher<AttemptUpdate, Written>,
     metrics: WorkerMetrics,
 }
@@ -45,13 +45,13 @@ impl Ledger {
             context.tasks(),
             move |batch| open_batch(opens.clone(), Arc::clone(&clock), batch),
         )?;
-        let (clock, records) = (context.clock(), db.clone());
+        let (clock, records, alerts) = (context.clock(), db.clone(), metrics.clone());
         let record = Batcher::spawn(
             "ledger-record",
             BATCH,
             Some(measured("worker_ledger_record")?),
             context.tasks(),
-            move |batch| record_batch(records.clone(), Arc::clone(&clock), batch),
+            move |batch| record_batch(records.clone(), Arc::clone(&clock), alerts.clone(), batch),
         )?;
         Ok(Self {
             open,
@@ -60,11 +60,12 @@ impl Ledger {
         })
     }
 
-    /// Commits an intent to pay. Nothing may be sent unless this answers `Ok`.
-    pub(crate) async fn open(&self, attempt: NewAttempt) -> Result<(), Stop> {
+    /// Commits an intent to pay and reserves what it may cost. Nothing may be sent unless it
+    /// [stands](Opened::Stands).
+    pub(crate) async fn open(&self, attempt: NewAttempt) -> Result<Opened, Stop> {
         match self.open.submit(attempt).await {
-            Ok(Some(true)) => Ok(()),
-            Ok(Some(false)) => Err(self.lost("open")),
+            Ok(Some(Opened::Refused)) => Err(self.lost("open")),
+            Ok(Some(opened)) => Ok(opened),
             // The attempt may stand as submitting; whoever claims the job next reconciles it.
             Ok(None) | Err(_) => Err(Stop::passing("ledger_unavailable")),
         }
@@ -96,7 +97,11 @@ impl Ledger {
 
 /// Not repeated: after an error whose outcome is unknown, a repeat would take our own row for
 /// somebody else's. The jobs are tried again as jobs.
-async fn open_batch(db: Database, clock: Arc<dyn Clock>, batch: Vec<NewAttempt>) -> Vec<Written> {
+async fn open_batch(
+    db: Database,
+    clock: Arc<dyn Clock>,
+    batch: Vec<NewAttempt>,
+) -> Vec<Option<Opened>> {
     match ledger::open(&db, clock.now(), &batch).await {
         Ok(opened) => opened.into_iter().map(Some).collect(),
         Err(error) => {
@@ -114,10 +119,12 @@ async fn open_batch(db: Database, clock: Arc<dyn Clock>, batch: Vec<NewAttempt>)
 async fn record_batch(
     db: Database,
     clock: Arc<dyn Clock>,
+    metrics: WorkerMetrics,
     batch: Vec<AttemptUpdate>,
 ) -> Vec<Written> {
-    if let Ok(written) = record_rows(&db, clock.as_ref(), &batch).await {
-        return written.into_iter().map(Some).collect();
+    if let Ok(recorded) = record_rows(&db, clock.as_ref(), &batch).await {
+        announce(&metrics, &recorded);
+        return recorded.written.into_iter().map(Some).collect();
     }
     let mut results = Vec::with_capacity(batch.len());
     for row in &batch {
@@ -126,7 +133,10 @@ async fn record_batch(
             let job = row.lease.job;
             tracing::error!(%job, error = error_chain(error), "a ledger row is refused");
         });
-        results.push(written.ok().and_then(|rows| rows.first().copied()));
+        if let Ok(recorded) = &written {
+            announce(&metrics, recorded);
+        }
+        results.push(written.ok().and_then(|rows| rows.written.first().copied()));
     }
     results
 }
@@ -135,6 +145,16 @@ async fn record_rows(
     db: &Database,
     clock: &dyn Clock,
     rows: &[AttemptUpdate],
-) -> Result<Vec<bool>, StoreError> {
+) -> Result<Recorded, StoreError> {
     persistently("ledger", || ledger::record(db, clock.now(), rows)).await
+}
+
+/// Tells of budgets that came near their end or reached it: once for each brand, share and period.
+fn announce(metrics: &WorkerMetrics, recorded: &Recorded) {
+    for alert in &recorded.alerts {
+        tracing::warn!(brand = %alert.brand, percent = alert.percent, "a budget is used up so far");
+        let percent = alert.percent.to_string();
+        let counter = &metrics.budget_alerts_total;
+        counter.with_label_values(&[&percent]).inc();
+    }
 }

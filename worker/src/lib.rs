@@ -11,6 +11,7 @@
 //! | `studio` | the same pictures without a worker, for `atelier render` |
 //! | `fonts`, `brand_fonts` | the font pack's folder; a brand's own fonts |
 //! | `prompt`, `inputs`, `spend`, `layers`, `output`, `report` | its stages |
+//! | `keyring`, `routing_args` | which keys may be spent on, and the settings of who is asked |
 //! | `ledger`, `settle` | batched writes under the job's lease |
 //!
 //! Invariants:
@@ -34,6 +35,7 @@ mod held;
 mod ids;
 mod inputs;
 mod job;
+mod keyring;
 mod layers;
 mod ledger;
 mod metrics;
@@ -43,6 +45,7 @@ mod prompt;
 mod report;
 mod retry;
 mod role;
+mod routing_args;
 mod session;
 mod settle;
 mod spend;
@@ -55,3 +58,4 @@ mod worker;
 pub use config::{SettingError, WorkerArgs};
 pub use fonts::{FontPackError, load_fonts};
 pub use role::{ROLE, start, start_with};
+pub use routing_args::RoutingArgs;

@@ -1,6 +1,6 @@
 //! What one worker process counts.
 
-use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGauge};
+use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use service::metrics::SECONDS;
 
 service::metrics! {
@@ -30,5 +30,23 @@ service::metrics! {
         /// of a US dollar. It reaches no invoice.
         pub(crate) duplicate_spend_micros_total: IntCounterVec =
             ("atelier_provider_duplicate_spend_micros_total", labels ["provider"]),
+        /// Calls to providers that ended, by what came of them: done, or the code of the error.
+        pub(crate) provider_calls_total: IntCounterVec =
+            ("atelier_provider_calls_total", labels ["provider", "model", "outcome"]),
+        /// Money spent on pictures that came, in millionths of a US dollar.
+        pub(crate) provider_spend_micros_total: IntCounterVec =
+            ("atelier_provider_spend_micros_total", labels ["provider", "model"]),
+        /// Breakers of models that failed: 0 closed, 1 half open, 2 open.
+        pub(crate) provider_breaker_state: IntGaugeVec =
+            ("atelier_provider_breaker_state", labels ["circuit"]),
+        /// Keys that the fleet leaves alone, by why.
+        pub(crate) provider_keys_disabled: IntGaugeVec =
+            ("atelier_provider_keys_disabled", labels ["reason"]),
+        /// Times that a job had to wait for a key's limits, in its slot or handed back.
+        pub(crate) limiter_waits_total: IntCounter =
+            ("atelier_provider_limiter_waits_total"),
+        /// Budgets that reached a share of their limit, by percent.
+        pub(crate) budget_alerts_total: IntCounterVec =
+            ("atelier_budget_alerts_total", labels ["percent"]),
     }
 }

@@ -15,6 +15,7 @@ use store::settle::{Outcome, Settled, Settlement};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::job::{Job, Stage};
+use crate::spend::Obtained;
 use crate::stop::{HANDED_BACK, Stop};
 use crate::worker::Worker;
 use crate::{inputs, output, prompt, report, spend};
@@ -99,19 +100,22 @@ async fn work(
 /// The stages.
 async fn make(worker: &Worker, job: &mut Job, entry: &Arc<CatalogEntry>) -> Result<Outcome, Stop> {
     let product = &entry.product;
-    let customizations = inputs::customizations(worker, job, entry).await?;
+    let mut customizations = inputs::customizations(worker, job, entry).await?;
     let stage = Stage::begin(&worker.metrics, "prompt");
     let building = prompt::build(worker, &job.claim, entry, &customizations);
     let order = job.unless_stopped(worker, building).await;
-    let order = stage.end(job, order)?;
+    let mut order = stage.end(job, order)?;
     job.final_prompt = Some(order.prompt.prompt.clone());
     let stage = Stage::begin(&worker.metrics, "fetch_inputs");
     let loading = inputs::load(worker, product, &customizations);
     let inputs = job.unless_stopped(worker, loading).await;
-    let inputs = stage.end(job, inputs)?;
+    let mut inputs = stage.end(job, inputs)?;
+    order
+        .take_input(worker, &mut inputs, &mut customizations)
+        .await?;
     let stage = Stage::begin(&worker.metrics, "provider");
-    let paid = spend::obtain(worker, job, &order).await;
-    let paid = stage.end(job, paid)?;
+    let obtained = spend::obtain(worker, job, &order).await;
+    let Obtained { paid, prompt } = stage.end(job, obtained)?;
     if job.hold.cancel.is_cancelled() {
         return Err(Stop::Canceled);
     }
@@ -125,7 +129,7 @@ async fn make(worker: &Worker, job: &mut Job, entry: &Arc<CatalogEntry>) -> Resu
     let stage = Stage::begin(&worker.metrics, "store");
     let stored = output::store(worker, job, &made.files).await;
     let stored = stage.end(job, stored)?;
-    Ok(report::done(worker, job, &order, paid, made, stored))
+    Ok(report::done(worker, job, &prompt, paid, made, stored))
 }
 
 /// Settles; what the database refuses to settle as it is waits for a person.

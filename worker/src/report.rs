@@ -1,6 +1,6 @@
 //! What is written down about a generation that has its pictures.
 
-use domain::{CompletedPayload, Currency, OutputPayload};
+use domain::{BuiltPrompt, CompletedPayload, Currency, OutputPayload};
 use imaging::{LayerReport, Report};
 use serde_json::{Value, json};
 use store::settle::{Asset, Done, Outcome};
@@ -8,7 +8,6 @@ use url::Url;
 
 use crate::job::{Job, millis};
 use crate::output::{FULL, Made, THUMBNAIL};
-use crate::prompt::Order;
 use crate::spend::Paid;
 use crate::worker::Worker;
 
@@ -16,7 +15,7 @@ use crate::worker::Worker;
 pub(crate) fn done(
     worker: &Worker,
     job: &Job,
-    order: &Order,
+    prompt: &BuiltPrompt,
     paid: Paid,
     made: Made,
     assets: Vec<Asset>,
@@ -42,9 +41,9 @@ pub(crate) fn done(
     Outcome::Done(Box::new(Done {
         output_url: url(FULL),
         thumbnail_url: url(THUMBNAIL),
-        final_prompt: order.prompt.prompt.clone(),
-        negative_prompt: order.prompt.negative_prompt.clone(),
-        report: report(worker, job, order, &paid, &made),
+        final_prompt: prompt.prompt.clone(),
+        negative_prompt: prompt.negative_prompt.clone(),
+        report: report(worker, job, prompt, &paid, &made),
         processing_ms: i32::try_from(job.claimed_at.elapsed().as_millis()).unwrap_or(i32::MAX),
         tokens: paid.tokens,
         cost: paid.cost,
@@ -60,9 +59,9 @@ pub(crate) fn done(
     }))
 }
 
-fn report(worker: &Worker, job: &Job, order: &Order, paid: &Paid, made: &Made) -> Value {
+fn report(worker: &Worker, job: &Job, prompt: &BuiltPrompt, paid: &Paid, made: &Made) -> Value {
     let texts = texts(&made.report);
-    let notes: Vec<&String> = order.prompt.notes.iter().chain(&made.notes).collect();
+    let notes: Vec<&String> = prompt.notes.iter().chain(&made.notes).collect();
     json!({
         "provider": paid.provider,
         "model": paid.model,
@@ -71,7 +70,8 @@ fn report(worker: &Worker, job: &Job, order: &Order, paid: &Paid, made: &Made) -
         "stages_ms": job.stages.all(),
         "text": texts,
         "prompt_notes": notes,
-        "template_hash": order.prompt.template_hash,
+        "provider_notes": paid.notes,
+        "template_hash": prompt.template_hash,
         "session": worker.session.to_string(),
         "worker": service_name(),
     })

@@ -1,10 +1,11 @@
 //! Setting the process up: from settings to running tasks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use imaging::{Pool, PoolConfig};
 use providers::{Fetcher, Providers};
-use queue::{ConsumerOptions, Queue};
+use queue::{ConsumerOptions, Health, Limits, Queue};
 use service::{BoxError, CancellationToken, Context, Ready, Role};
 use store::sessions::{self, NewSession};
 use store::{Database, Objects, StoreMetrics};
@@ -16,6 +17,7 @@ use crate::brand_fonts::BrandFonts;
 use crate::config::WorkerArgs;
 use crate::fonts::load_fonts;
 use crate::held::Held;
+use crate::keyring::Keyring;
 use crate::ledger::Ledger;
 use crate::metrics::WorkerMetrics;
 use crate::session::{LeaseKeeper, keep_lease};
@@ -94,6 +96,7 @@ fn worker(
         None => default,
     };
     let clock = context.clock();
+    let queue = Queue::new(&args.queue, context.metrics().registry())?;
     Ok(Worker {
         session: ids::session(clock.as_ref()),
         settings: Settings {
@@ -101,13 +104,21 @@ fn worker(
             public_url: args.public_url.clone(),
             provider_timeout: args.provider_timeout(),
             retry: args.retry(),
+            default_provider: args.routing.default_provider.clone(),
+            fallback: args.routing.provider_fallback.clone(),
+            max_calls: args.routing.provider_max_calls,
+            patience: Duration::from_millis(args.routing.provider_patience_ms),
         },
         clock,
         shutdown: context.shutdown().clone(),
         tasks: context.tasks().clone(),
         db: db.clone(),
         objects: Objects::open(&args.objects)?,
-        queue: Queue::new(&args.queue, context.metrics().registry())?,
+        health: Health::new(&queue, args.routing.breaker()),
+        limits: Limits::new(&queue),
+        waiting: Arc::new(Semaphore::new(usize::from(args.slots / 2).max(1))),
+        keyring: Keyring::new(db, &providers, args.routing.sealing.sealing_keys.clone()),
+        queue,
         providers,
         fetcher: Fetcher::new(&args.fetch)?,
         pool: Pool::start(pool)?,
@@ -137,6 +148,14 @@ fn spawn(context: &Context, worker: &Arc<Worker>, idle: &CancellationToken) {
     tasks.spawn(
         "cancel-wishes",
         watch::cancel_wishes(Arc::clone(worker), idle.clone()),
+    );
+    tasks.spawn(
+        "provider-health",
+        watch::provider_health(Arc::clone(worker), idle.clone()),
+    );
+    tasks.spawn(
+        "spent-cents",
+        watch::spent_cents(Arc::clone(worker), idle.clone()),
     );
     tasks.spawn("strays", watch::strays(Arc::clone(worker), idle.clone()));
     tasks.spawn_essential(

@@ -1,18 +1,20 @@
 //! The one stage that costs money: from an order to a paid answer in the object store.
 //!
 //! The ledger is read first. What an earlier owner left open is taken from the object store, polled, or
-//! reconciled; only what is proved not to have been accepted is sent anew. How one call goes from
-//! there, and what is written into the ledger at each step, stands in [`call`].
+//! reconciled; only what is proved not to have been accepted is sent anew. Whom to ask is decided in
+//! [`plan`], before every call anew; how one call goes from there, and what is written into the ledger at
+//! each step, stands in [`call`].
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AttemptId, Micros};
-use providers::{ErrorKind, ImageRequest};
+use domain::{AttemptId, BuiltPrompt, Micros};
+use providers::{ErrorKind, ImageRequest, Next};
 use service::telemetry::error_chain;
 use store::ledger::{self, NewAttempt, OpenState};
 
-use self::call::{Call, Step};
+use self::call::{Call, End, Step};
+use self::plan::{Pick, Plan};
 use crate::job::Job;
 use crate::prompt::Order;
 use crate::stop::Stop;
@@ -20,6 +22,7 @@ use crate::worker::Worker;
 use crate::{ids, verdict};
 
 mod call;
+mod plan;
 
 /// A paid answer.
 pub(crate) struct Paid {
@@ -30,17 +33,39 @@ pub(crate) struct Paid {
     pub(crate) bytes: Bytes,
     pub(crate) cost: Micros,
     pub(crate) tokens: Option<i32>,
+    /// What the adapter and the provider changed or left out.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A paid answer and the prompt it was made from.
+pub(crate) struct Obtained {
+    pub(crate) paid: Paid,
+    pub(crate) prompt: BuiltPrompt,
 }
 
 /// Brings the answer, paying at most once.
-pub(crate) async fn obtain(worker: &Worker, job: &Job, order: &Order) -> Result<Paid, Stop> {
-    match &job.claim.open_attempt {
-        Some(open) => match resume(worker, job, open).await? {
-            Some(paid) => Ok(paid),
-            None => fresh(worker, job, order).await,
-        },
-        None => fresh(worker, job, order).await,
+pub(crate) async fn obtain(
+    worker: &Worker,
+    job: &mut Job,
+    order: &Order,
+) -> Result<Obtained, Stop> {
+    if let Some(open) = job.claim.open_attempt.clone()
+        && let Some(paid) = resume(worker, job, &open).await?
+    {
+        let provider = worker.providers.get(&open.provider).ok();
+        let model = provider.and_then(|provider| provider.model(&open.model));
+        return Ok(Obtained {
+            prompt: order.fitted(model.as_ref())?,
+            paid,
+        });
     }
+    let mut plan = Plan::new(worker, job, order).await?;
+    let obtained = fresh(worker, job, order, &mut plan).await;
+    let considered = plan.record();
+    if obtained.is_err() {
+        job.considered = considered;
+    }
+    obtained
 }
 
 /// Goes on with what an earlier owner left open. `None` when it is proved that nothing was accepted.
@@ -57,9 +82,17 @@ async fn resume(
         tracing::error!(%error, "the provider of an open attempt is gone");
         Stop::Held(format!("provider_gone: {}", open.provider))
     })?;
-    // The ledger does not say when it was sent; not before the job was accepted.
-    let call = Call::new(worker, job, provider, open.id, &open.model)
-        .left_by_an_earlier_owner(job.claim.created_at);
+    let key = worker.keyring.find(&job.claim.brand_id, &open.key_id).await;
+    let key = key.map_err(|error| {
+        tracing::warn!(error = error_chain(&error), "keys cannot be read");
+        Stop::passing("database_unavailable")
+    })?;
+    let credential = key.ok_or_else(|| {
+        tracing::error!(key = open.key_id, "the key of an open attempt is gone");
+        Stop::Held("provider_key_gone".to_owned())
+    })?;
+    let call = Call::new(worker, job, provider, credential, open.id, &open.model)
+        .left_by_an_earlier_owner(open.opened_at);
     let first = match (open.state, &open.provider_ref) {
         (OpenState::Accepted, Some(provider_ref)) => Step::Poll {
             provider_ref: provider_ref.clone(),
@@ -69,7 +102,12 @@ async fn resume(
             kind: ErrorKind::Network,
         },
     };
-    call.walk(first).await
+    match call.walk(first).await? {
+        End::Paid(paid) => Ok(Some(paid)),
+        End::NotAccepted => Ok(None),
+        // The call is over without a picture; whether another is made is decided like after one of ours.
+        End::Closed(closed) => Err(verdict::of_closed(worker, job, closed.kind, closed.next)),
+    }
 }
 
 /// The answer of an earlier owner: nothing is paid again.
@@ -91,34 +129,106 @@ async fn fetched_before(worker: &Worker, open: &ledger::OpenAttempt) -> Result<P
         bytes,
         cost: open.cost,
         tokens: open.tokens,
+        notes: Vec::new(),
     })
 }
 
-/// Opens a new attempt and sends it.
-async fn fresh(worker: &Worker, job: &Job, order: &Order) -> Result<Paid, Stop> {
-    job.unless_stopped(worker, std::future::ready(Ok(())))
-        .await?;
-    let provider = &order.provider;
+/// Asks one candidate after the other until one brings a picture or none is left. Each attempt is closed
+/// in the ledger before the next is opened.
+async fn fresh(
+    worker: &Worker,
+    job: &Job,
+    order: &Order,
+    plan: &mut Plan<'_>,
+) -> Result<Obtained, Stop> {
+    for _ in 0..worker.settings.max_calls {
+        job.unless_stopped(worker, std::future::ready(Ok(())))
+            .await?;
+        let pick = plan.choose().await?;
+        let mut prompt = order.fitted(pick.row.as_ref())?;
+        prompt.notes.extend(pick.note.clone());
+        match attempt(worker, job, order, plan, &pick, &prompt).await? {
+            Some(End::Paid(paid)) => {
+                return Ok(Obtained { paid, prompt });
+            }
+            Some(End::NotAccepted) => {
+                return Err(verdict::retry(worker, job, ErrorKind::Network, None));
+            }
+            Some(End::Closed(closed)) => {
+                plan.learn(&pick, &closed);
+                if let Some(stop) = verdict::final_word(closed.kind, closed.next) {
+                    return Err(stop);
+                }
+                if job.is_late() {
+                    return Err(Stop::Expired);
+                }
+                worker.count_spent_in_vain(pick.provider.name(), closed.cost);
+            }
+            None => {}
+        }
+    }
+    Err(plan.no_more_calls())
+}
+
+/// One attempt at one candidate. None when it was not made, and another may be.
+async fn attempt(
+    worker: &Worker,
+    job: &Job,
+    order: &Order,
+    plan: &mut Plan<'_>,
+    pick: &Pick,
+    prompt: &BuiltPrompt,
+) -> Result<Option<End>, Stop> {
     let attempt = ids::attempt(worker.clock.as_ref());
-    let size_px = (order.width_px, order.height_px);
-    let request = ImageRequest {
-        negative_prompt: order.prompt.negative_prompt.clone(),
-        quality: order.quality.clone(),
-        style: order.style.clone(),
-        ..ImageRequest::generate(attempt, &order.model, &order.prompt.prompt, size_px)
+    let (width, height) = order.size_px;
+    let size_px = match &pick.row {
+        Some(model) => model.sizes.nearest(width, height),
+        None => (width, height),
     };
-    let prepared = provider.prepare(&request).map_err(|error| {
-        tracing::warn!(error = error_chain(&error), "the request cannot be made");
-        verdict::of_closed(worker, job, &error)
-    })?;
+    let request = order.fill(ImageRequest {
+        negative_prompt: prompt.negative_prompt.clone(),
+        ..ImageRequest::generate(attempt, &pick.model, &prompt.prompt, size_px)
+    });
+    let prepared = match pick.provider.prepare(&request) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            tracing::warn!(error = error_chain(&error), "the request cannot be made");
+            // Another may be able to: nothing was sent.
+            plan.unfit(pick, error.kind());
+            return match plan.is_last() {
+                true => Err(verdict::of_closed(worker, job, error.kind(), Next::Stop)),
+                false => Ok(None),
+            };
+        }
+    };
     let intent = NewAttempt {
         id: attempt,
         lease: job.claim.lease,
-        provider: provider.name().to_owned(),
-        model: order.model.clone(),
+        brand_id: job.claim.brand_id.clone(),
+        provider: pick.provider.name().to_owned(),
+        model: pick.model.clone(),
+        key_id: pick.credential.id().to_owned(),
+        reserve: prepared.price,
+        route: plan.record(),
     };
-    worker.ledger.open(intent).await?;
-    let call = Call::new(worker, job, provider, attempt, &order.model);
-    let paid = call.walk(Step::Submit(Box::new(prepared))).await?;
-    paid.ok_or_else(|| verdict::retry(worker, job, ErrorKind::Network, None))
+    match worker.ledger.open(intent).await? {
+        ledger::Opened::Stands => {}
+        ledger::Opened::Refused => return Err(Stop::Lost),
+        ledger::Opened::Reserved => return Err(verdict::budget_reserved(worker, job)),
+        ledger::Opened::Exhausted => {
+            plan.over_budget(pick);
+            return Ok(None);
+        }
+    }
+    let call = Call::new(
+        worker,
+        job,
+        &pick.provider,
+        pick.credential.clone(),
+        attempt,
+        &pick.model,
+    )
+    .with_permit(pick.take_permit());
+    let end = call.walk(Step::Submit(Box::new(prepared))).await;
+    end.map(Some)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Ending, FailureCode, ProductId, PublicId};
+use serde_json::{Value, json};
 use store::settle::{Ended, Outcome};
 
 /// The metric's label of a job that was given back unsent.
@@ -16,6 +17,8 @@ pub(crate) struct Subject {
     pub(crate) product_id: ProductId,
     /// The prompt, if it was built.
     pub(crate) final_prompt: Option<String>,
+    /// The candidates that were considered, if it came to that.
+    pub(crate) considered: Option<Value>,
 }
 
 /// Why the work on a job ends before it has pictures.
@@ -75,6 +78,10 @@ impl Stop {
                 public_id: subject.public_id.clone(),
                 product_id: subject.product_id.clone(),
                 final_prompt: subject.final_prompt.clone(),
+                report: subject
+                    .considered
+                    .clone()
+                    .map(|considered| json!({ "considered": considered })),
             }))
         };
         match self {

@@ -17,14 +17,40 @@ pub(crate) fn cost(error: &ProviderError) -> Micros {
     }
 }
 
-/// What comes of a job whose attempt is closed by this error.
-pub(crate) fn of_closed(worker: &Worker, job: &Job, error: &ProviderError) -> Stop {
-    let kind = error.kind();
-    match error.next() {
-        Next::SameAfter(after) => retry(worker, job, kind, Some(after)),
-        // There is no second key or provider to turn to; what passes is waited for.
+/// What comes of a job that nobody else can be asked about after its attempt was closed like this.
+pub(crate) fn of_closed(worker: &Worker, job: &Job, kind: ErrorKind, next: Next) -> Stop {
+    if job.is_late() && passes(kind) {
+        return Stop::Expired;
+    }
+    match next {
+        Next::SameAfter(after) if passes(kind) => retry(worker, job, kind, Some(after)),
         Next::OtherKey | Next::OtherProvider if passes(kind) => retry(worker, job, kind, None),
         _ => Stop::Failed(failure(kind)),
+    }
+}
+
+/// What comes of a job whoever else could be asked: nobody draws for another what was refused for its
+/// content, and an invalid request is our own fault.
+pub(crate) fn final_word(kind: ErrorKind, next: Next) -> Option<Stop> {
+    let is_final = match kind {
+        ErrorKind::ContentPolicy => true,
+        // A key's fault is mended by another key, whatever the adapter says.
+        ErrorKind::Auth | ErrorKind::QuotaExhausted => false,
+        _ => next == Next::Stop,
+    };
+    is_final.then(|| Stop::Failed(failure(kind)))
+}
+
+/// What comes of a job that the brand's budget has no room for beside what is reserved by calls under
+/// way: they may turn out to cost less.
+pub(crate) fn budget_reserved(worker: &Worker, job: &Job) -> Stop {
+    match retry(worker, job, ErrorKind::RateLimited, None) {
+        Stop::Retry { after, .. } => Stop::Retry {
+            after,
+            counted: false,
+            code: "budget_reserved",
+        },
+        _ => Stop::Failed(FailureCode::BudgetExhausted),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use queue::BreakerState;
 use service::CancellationToken;
 use service::telemetry::error_chain;
 use store::cancel;
@@ -14,6 +15,11 @@ use crate::worker::Worker;
 
 /// How often running jobs are compared with the wishes to cancel, for hints that got lost.
 const CANCEL_PERIOD: Duration = Duration::from_secs(2);
+/// How often the metrics of the providers' health are brought up to date.
+const HEALTH_PERIOD: Duration = Duration::from_secs(1);
+/// How often spent cents are told to the older platform, and for how many brands at once.
+const CENTS_PERIOD: Duration = Duration::from_secs(10);
+const CENTS_BRANDS: i64 = 1_000;
 /// How often jobs that we hold without knowing are handed back.
 const STRAY_PERIOD: Duration = Duration::from_secs(5);
 /// Claims younger than this may still be on their way to us: twice the longest claim.
@@ -27,6 +33,54 @@ pub(crate) async fn cancel_hints(worker: Arc<Worker>, idle: CancellationToken) {
             () = idle.cancelled() => return,
             id = hints.next() => worker.held.cancel(id),
         }
+    }
+}
+
+/// Keeps this process's view of the providers' health and the fleet's together, and shows it.
+pub(crate) async fn provider_health(worker: Arc<Worker>, idle: CancellationToken) {
+    let shown = async {
+        let mut ticks = ticks(HEALTH_PERIOD);
+        loop {
+            ticks.tick().await;
+            show_health(&worker);
+        }
+    };
+    tokio::select! {
+        () = idle.cancelled() => {}
+        () = worker.health.keep() => {}
+        () = shown => {}
+    }
+}
+
+/// Brings the cents that the older platform reads up to date with what was spent. Any worker may: a
+/// brand that another is about is left to it.
+pub(crate) async fn spent_cents(worker: Arc<Worker>, idle: CancellationToken) {
+    let mut ticks = ticks(CENTS_PERIOD);
+    while tick(&mut ticks, &idle).await {
+        if let Err(error) = store::budgets::mirror(&worker.db, CENTS_BRANDS).await {
+            tracing::debug!(error = error_chain(&error), "spent cents are told later");
+        }
+    }
+}
+
+fn show_health(worker: &Worker) {
+    let (breakers, keys) = worker.health.troubles();
+    let metrics = &worker.metrics;
+    metrics.provider_breaker_state.reset();
+    for (circuit, state) in breakers {
+        let state = match state {
+            BreakerState::Closed => 0,
+            BreakerState::HalfOpen => 1,
+            BreakerState::Open(_) => 2,
+        };
+        let gauge = &metrics.provider_breaker_state;
+        gauge.with_label_values(&[&circuit]).set(state);
+    }
+    metrics.provider_keys_disabled.reset();
+    for (reason, count) in keys {
+        let gauge = &metrics.provider_keys_disabled;
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        gauge.with_label_values(&[&reason]).set(count);
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Clock, RetryPolicy, SessionId};
+use domain::{Clock, Micros, RetryPolicy, SessionId};
 use imaging::{Fonts, Pool};
 use providers::{Fetcher, Providers};
-use queue::Queue;
+use queue::{Health, Limits, Queue};
 use service::{ShutdownHandle, Tasks};
 use store::{Database, Objects};
 use tokio::sync::Semaphore;
@@ -15,6 +15,7 @@ use url::Url;
 use crate::bases::Bases;
 use crate::brand_fonts::BrandFonts;
 use crate::held::Held;
+use crate::keyring::Keyring;
 use crate::ledger::Ledger;
 use crate::metrics::WorkerMetrics;
 use crate::settle::Settler;
@@ -31,6 +32,11 @@ pub(crate) struct Worker {
     pub(crate) objects: Objects,
     pub(crate) queue: Queue,
     pub(crate) providers: Providers,
+    pub(crate) keyring: Keyring,
+    pub(crate) health: Health,
+    pub(crate) limits: Limits,
+    /// Jobs that wait in their slot for a provider's limit.
+    pub(crate) waiting: Arc<Semaphore>,
     pub(crate) fetcher: Fetcher,
     pub(crate) pool: Pool,
     pub(crate) fonts: Arc<Fonts>,
@@ -49,4 +55,19 @@ pub(crate) struct Settings {
     pub(crate) public_url: Url,
     pub(crate) provider_timeout: Duration,
     pub(crate) retry: RetryPolicy,
+    pub(crate) default_provider: String,
+    pub(crate) fallback: Vec<String>,
+    /// Calls to providers in one run of a job.
+    pub(crate) max_calls: u32,
+    /// How long a job waits in its slot for a limit before the next candidate is asked.
+    pub(crate) patience: Duration,
+}
+
+impl Worker {
+    /// Counts money that brought no picture while its job goes on.
+    pub(crate) fn count_spent_in_vain(&self, provider: &str, cost: Micros) {
+        let spent = u64::try_from(cost.0).unwrap_or(0);
+        let counter = &self.metrics.duplicate_spend_micros_total;
+        counter.with_label_values(&[provider]).inc_by(spent);
+    }
 }

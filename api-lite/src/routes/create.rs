@@ -197,6 +197,7 @@ fn newborn(request: &NewGeneration) -> Generation {
         // Never shown, and it may hold a picture of megabytes.
         customizations: Value::Null,
         report: None,
+        attempts: Vec::new(),
         ai_provider: request.ai_provider.clone(),
         model: request.model.clone(),
         error_code: None,

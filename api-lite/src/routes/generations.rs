@@ -15,7 +15,7 @@ use crate::auth::Caller;
 use crate::cursor;
 use crate::problem::{Code, Problem};
 use crate::request::{PublicIdPath, Query, if_none_match, session_header};
-use crate::view::{GenerationView, Page, describe};
+use crate::view::{GenerationView, Page, attempts, describe};
 
 /// Jobs counted before one in its queue; beyond it the exact number says nothing to anybody.
 const MAX_POSITION: i64 = 1_000;
@@ -58,6 +58,9 @@ pub(super) async fn get_generation(
     if found.state == JobState::Waiting {
         let ahead = generations::queue_position(&app.database, found.lane, found.id, MAX_POSITION);
         view.queue_position = Some(ahead.await?);
+    }
+    if caller.must_be_secret().is_ok() {
+        view.attempts = Some(attempts(&found));
     }
     let etag = view.etag().ok_or(Code::Internal)?;
     let mut response = match if_none_match(&headers, &etag) {

@@ -6,7 +6,7 @@ use axum::http::HeaderValue;
 use chrono::{DateTime, Utc};
 use domain::{FailureCode, JobState};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use store::generations::{Generation, Output, Stage};
 
@@ -50,6 +50,11 @@ pub(crate) struct GenerationView {
     pub(crate) outputs: BTreeMap<String, OutputView>,
     /// What the provider charged, in millionths of a US dollar.
     pub(crate) cost_micros: Option<i64>,
+    /// Why this provider: every call that was made, with its cost, its end, and every candidate that was
+    /// considered before it and what was said of it. For secret keys, where one generation is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub(crate) attempts: Option<Vec<Value>>,
     /// Why it ended without pictures.
     pub(crate) error: Option<ErrorView>,
     /// The data that came with the request.
@@ -128,6 +133,7 @@ pub(crate) fn describe(app: &App, found: &Generation) -> GenerationView {
         completed_at: found.completed_at,
         text: texts(found.report.as_ref()),
         cost_micros: found.cost_micros,
+        attempts: None,
         error: error_of(found),
         metadata: found.metadata.clone(),
         links: Links {
@@ -136,6 +142,18 @@ pub(crate) fn describe(app: &App, found: &Generation) -> GenerationView {
             itself,
         },
         outputs,
+    }
+}
+
+/// The calls that were made for it; where none was, the candidates that were considered.
+pub(crate) fn attempts(found: &Generation) -> Vec<Value> {
+    let considered = found
+        .report
+        .as_ref()
+        .and_then(|report| report.get("considered"));
+    match (found.attempts.is_empty(), considered) {
+        (true, Some(considered)) => vec![json!({ "considered": considered })],
+        _ => found.attempts.clone(),
     }
 }
 

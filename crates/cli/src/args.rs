@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use domain::{Moderation, ModerationFailure, UnknownOutcome};
 use providers::FetchConfig;
 use queue::QueueArgs;
-use store::{DatabaseArgs, ObjectArgs};
+use store::{DatabaseArgs, ObjectArgs, SealingKeys};
 
 /// Atelier, a job-processing cluster for AI image generation: the operator's command.
 #[derive(Debug, Parser)]
@@ -62,6 +62,16 @@ pub(crate) enum Command {
     Policy {
         #[command(subcommand)]
         command: PolicyCommand,
+    },
+    /// Providers: their health, their keys, and who may serve for whom
+    Provider {
+        #[command(subcommand)]
+        command: ProviderCommand,
+    },
+    /// What a brand may spend at providers
+    Budget {
+        #[command(subcommand)]
+        command: BudgetCommand,
     },
     /// Jobs
     Job {
@@ -527,5 +537,144 @@ pub(crate) enum JobCommand {
         database: DatabaseArgs,
         #[command(flatten)]
         queue: QueueArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProviderCommand {
+    /// Show the models whose calls fail and the keys that are left alone, as the fleet sees them
+    Status {
+        #[command(flatten)]
+        queue: QueueArgs,
+    },
+    /// Let a key be used again, or a model be called again, before its pause is over
+    Enable {
+        /// The key's id, or provider/model, as `provider status` shows it
+        name: String,
+        #[command(flatten)]
+        queue: QueueArgs,
+    },
+    /// Keys of accounts at providers, sealed
+    Key {
+        #[command(subcommand)]
+        command: ProviderKeyCommand,
+    },
+    /// Set who else may serve a brand's generations, in order; nobody given: the platform's list again
+    Fallback {
+        /// Whose generations
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// provider or provider/model
+        candidates: Vec<String>,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+/// Whose key it is.
+#[derive(Debug, Clone, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Owner {
+    /// This brand's own: it then spends on its own keys and on nothing else
+    #[arg(long, value_name = "ID")]
+    pub(crate) brand: Option<String>,
+    /// The platform's
+    #[arg(long)]
+    pub(crate) platform: bool,
+}
+
+/// The master keys, which these commands cannot do without.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Masters {
+    /// The master keys: ID:KEY, separated by commas, KEY being 32 bytes in base64
+    #[arg(
+        long,
+        env = "ATELIER_SEALING_KEYS",
+        hide_env_values = true,
+        value_name = "ID:KEY,…"
+    )]
+    pub(crate) sealing_keys: SealingKeys,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProviderKeyCommand {
+    /// Seal and keep a key. It is read from standard input, never from the command line
+    Add {
+        #[command(flatten)]
+        owner: Owner,
+        /// Which provider takes it
+        #[arg(long)]
+        provider: String,
+        /// A name for people
+        #[arg(long, default_value = "default")]
+        name: String,
+        #[command(flatten)]
+        masters: Masters,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// List keys, without the keys themselves
+    List {
+        #[command(flatten)]
+        owner: Owner,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Take a key out of use; every worker forgets it within 5 seconds
+    Remove {
+        #[command(flatten)]
+        owner: Owner,
+        /// The key's id, as `provider key list` shows it
+        id: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Put a new key, read from standard input, in the place of one
+    Rotate {
+        #[command(flatten)]
+        owner: Owner,
+        /// The old key's id
+        id: String,
+        #[command(flatten)]
+        masters: Masters,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Seal the keys that an older platform keeps in ClientSettings.customApiKey, and empty that column
+    Import {
+        #[command(flatten)]
+        masters: Masters,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Seal every key anew with the first of the master keys
+    Reseal {
+        #[command(flatten)]
+        masters: Masters,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BudgetCommand {
+    /// Show a brand's budget: limit, spent, reserved, end of the period
+    Show {
+        /// Whose
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Set a brand's limit for every period
+    Set {
+        /// Whose
+        #[arg(long, value_name = "ID")]
+        brand: String,
+        /// In whole US cents
+        #[arg(long, value_name = "CENTS", value_parser = clap::value_parser!(i32).range(0..))]
+        limit_cents: i32,
+        #[command(flatten)]
+        database: DatabaseArgs,
     },
 }

@@ -3,6 +3,7 @@
 use crate::args::{Args, Command};
 
 mod brand;
+mod budget;
 pub(crate) mod catalog;
 mod doctor;
 mod font;
@@ -10,6 +11,7 @@ mod job;
 pub(crate) mod key;
 mod migrate;
 mod policy;
+mod provider;
 mod render;
 mod sandbox;
 
@@ -24,6 +26,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Font { command } => font::run(command).await,
         Command::Brand { command } => brand::run(command).await,
         Command::Policy { command } => policy::run(command).await,
+        Command::Provider { command } => provider::run(command).await,
+        Command::Budget { command } => budget::run(command).await,
         Command::Job { command } => job::run(command).await,
         Command::Doctor { database, queue } => doctor::run(&database, &queue).await,
         Command::Sandbox(args) => sandbox::run(args).await,

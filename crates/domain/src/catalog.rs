@@ -8,6 +8,7 @@ mod check;
 
 use serde::{Deserialize, Serialize};
 
+use crate::generation_options::{ProductBackground, ProductOperation};
 use crate::ids::{BrandId, ProductId};
 use crate::product::{ArSettings, OutputFormat, Product};
 use crate::zones::{Area, Zone, ZoneOptions, ZoneType};
@@ -44,9 +45,16 @@ pub struct ProductSpec {
     /// The shop's tags.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// The preferred provider's name.
+    /// The preferred provider's name; `auto` leaves the choice to the brand, then to the platform.
     #[serde(default = "default_provider")]
     pub provider: String,
+    /// Who else may serve it when that one cannot: `provider` or `provider/model`, in order. None leaves
+    /// that to the brand, then to the platform; an empty list means nobody.
+    #[serde(default)]
+    pub fallback: Option<Vec<String>>,
+    /// What is asked of the provider.
+    #[serde(default)]
+    pub generation: GenerationSpec,
     /// The provider's model; none leaves the choice to the provider's routing.
     #[serde(default)]
     pub model: Option<String>,
@@ -62,6 +70,29 @@ pub struct ProductSpec {
     /// The zones, one `[[zone]]` each.
     #[serde(default, rename = "zone")]
     pub zones: Vec<ZoneSpec>,
+}
+
+/// What is asked of the provider.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenerationSpec {
+    /// `generate`, `edit` or `remove-background`; none means `generate`.
+    #[serde(default)]
+    pub operation: Option<String>,
+    /// What is edited: `base`, or the id of a required IMAGE zone.
+    #[serde(default)]
+    pub input: Option<String>,
+    /// What is behind the subject.
+    #[serde(default)]
+    pub background: ProductBackground,
+}
+
+impl GenerationSpec {
+    /// The operation; none where the words do not fit together.
+    pub fn operation(&self) -> Option<ProductOperation> {
+        let word = self.operation.as_deref().unwrap_or("generate");
+        ProductOperation::from_words(word, self.input.as_deref())
+    }
 }
 
 /// How to ask for the picture.

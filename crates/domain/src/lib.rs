@@ -15,6 +15,7 @@ mod deny_list;
 mod events;
 mod fair;
 mod field_error;
+mod generation_options;
 mod ids;
 mod job;
 mod lane;
@@ -33,7 +34,7 @@ mod zones;
 
 pub use allowed_chars::{AllowedChars, AllowedCharsError};
 pub use callback::{CallbackSecret, CallbackSecretError};
-pub use catalog::{ProductSpec, PromptSpec, ZoneSpec, validate};
+pub use catalog::{GenerationSpec, ProductSpec, PromptSpec, ZoneSpec, validate};
 pub use clock::Clock;
 pub use codes::FailureCode;
 pub use color::Color;
@@ -48,6 +49,9 @@ pub use events::{
 };
 pub use fair::{Candidate, DeficitRoundRobin};
 pub use field_error::FieldError;
+pub use generation_options::{
+    GenerationOptions, OperationInput, ProductBackground, ProductOperation,
+};
 pub use ids::{AttemptId, BrandId, GenerationId, IdError, KeyId, ProductId, PublicId, SessionId};
 pub use job::{Fence, IllegalMove, JobState, MAX_CRASHES, Move};
 pub use lane::{Lane, Plan, UnknownName};

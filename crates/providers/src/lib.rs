@@ -27,6 +27,7 @@ mod rate;
 mod registry;
 mod replicate;
 mod request;
+pub mod routing;
 mod rows;
 mod stability;
 mod synthetic;

@@ -80,6 +80,26 @@ impl Queue {
         &self.inner.keys
     }
 
+    /// Everything that stands under this installation's names, in Redis's own form: to look for what must
+    /// not be there. Walks over every key of the server, so it is not for a server in use.
+    ///
+    /// # Errors
+    /// As every command.
+    pub async fn dump(&self) -> Result<Vec<u8>, QueueError> {
+        let mut listing = redis::cmd("KEYS");
+        listing.arg(self.keys().everything());
+        let names: Vec<String> = self.command("KEYS", &listing).await?;
+        let mut all = Vec::new();
+        for name in names {
+            let mut dumping = redis::cmd("DUMP");
+            dumping.arg(&name);
+            let value: Option<Vec<u8>> = self.command("DUMP", &dumping).await?;
+            all.extend(name.into_bytes());
+            all.extend(value.unwrap_or_default());
+        }
+        Ok(all)
+    }
+
     /// Runs one short command. May be cancelled; the command may then still take effect.
     pub(crate) async fn command<T: FromRedisValue>(
         &self,

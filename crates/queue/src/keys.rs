@@ -44,6 +44,21 @@ impl Keys {
         format!("{}:board", self.base)
     }
 
+    /// A pattern that every key of the shard matches.
+    pub(crate) fn everything(&self) -> String {
+        format!("{}:*", self.base)
+    }
+
+    /// The hash of what the fleet knows of the providers' health.
+    pub fn health(&self) -> String {
+        format!("{}:health", self.base)
+    }
+
+    /// What is known of the limits of one key at one provider.
+    pub fn limit(&self, provider: &str, key: &str) -> String {
+        format!("{}:limit:{provider}:{key}", self.base)
+    }
+
     /// The channel of cancelled generations.
     pub fn cancel(&self) -> String {
         format!("{}:cancel", self.base)
@@ -78,6 +93,8 @@ mod tests {
         assert_eq!(keys.board(), "atelier:{0}:board");
         assert_eq!(keys.cancel(), "atelier:{0}:cancel");
         assert_eq!(keys.nudge(), "atelier:{0}:nudge");
+        assert_eq!(keys.health(), "atelier:{0}:health");
+        assert_eq!(keys.limit("openai", "k1"), "atelier:{0}:limit:openai:k1");
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //! one changes that product.
 
 use chrono::{DateTime, Utc};
-use domain::{BrandId, ProductSpec, ZONE_OPTIONS_KEY, ZoneOptions, ZoneSpec};
+use domain::{
+    BrandId, OperationInput, ProductBackground, ProductOperation, ProductSpec, ZONE_OPTIONS_KEY,
+    ZoneOptions, ZoneSpec,
+};
 use serde_json::{Map, Value, json};
 
 use crate::database::{Database, Transaction};
@@ -42,6 +45,7 @@ pub async fn apply(
         write_zone(&mut tx, now, spec, zone, place).await?;
     }
     write_template(&mut tx, now, brand, spec).await?;
+    write_options(&mut tx, spec).await?;
     tx.commit().await?;
     Ok(if created {
         Applied::Created
@@ -124,6 +128,42 @@ fn zone_options(spec: &ProductSpec) -> Option<Value> {
         .map(|zone| (zone.id.clone(), json!(zone.options)))
         .collect();
     (!options.is_empty()).then(|| json!({ ZONE_OPTIONS_KEY: options }))
+}
+
+/// A row only where the product asks for anything unusual: most do not.
+async fn write_options(tx: &mut Transaction, spec: &ProductSpec) -> Result<(), StoreError> {
+    let operation = spec.generation.operation().unwrap_or_default();
+    let input = operation.input().map(OperationInput::as_str);
+    let background = spec.generation.background;
+    let usual = operation == ProductOperation::Generate
+        && background == ProductBackground::Any
+        && spec.fallback.is_none();
+    if usual {
+        sqlx::query!(
+            r#"-- store::catalog::drop_options
+            DELETE FROM atelier.product_option WHERE product_id = $1"#,
+            spec.id
+        )
+        .execute(&mut **tx)
+        .await?;
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"-- store::catalog::write_options
+        INSERT INTO atelier.product_option (product_id, fallback, operation, input, background)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (product_id) DO UPDATE SET fallback = EXCLUDED.fallback,
+            operation = EXCLUDED.operation, input = EXCLUDED.input,
+            background = EXCLUDED.background"#,
+        spec.id,
+        spec.fallback.as_deref(),
+        operation.name(),
+        input,
+        background.as_str()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 async fn drop_other_zones(tx: &mut Transaction, spec: &ProductSpec) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::{BrandId, Ending, Event, GenerationId, JobState};
+use serde_json::Value;
 
 use crate::database::Transaction;
 use crate::error::StoreError;
@@ -20,6 +21,8 @@ pub(crate) struct EndedRow {
     ending: Ending,
     /// The prompt, if it was built.
     pub(crate) final_prompt: Option<String>,
+    /// What is to stand in the generation's record.
+    pub(crate) report: Option<Value>,
     event: Event,
 }
 
@@ -30,6 +33,7 @@ impl EndedRow {
             brand_id: subject.brand_id.clone(),
             ending,
             final_prompt: None,
+            report: None,
             event: events::failed(subject, ending, now),
         }
     }
@@ -70,16 +74,18 @@ async fn write_generations(
         UPDATE "Generation" g
         SET status = u.status::"GenerationStatus", "errorCode" = u.code, "errorMessage" = u.message,
             "finalPrompt" = COALESCE(u.final_prompt, g."finalPrompt"), "completedAt" = $6,
+            "aiResponse" = COALESCE(u.report, g."aiResponse"),
             "retryCount" = (SELECT j.tries FROM atelier.job j WHERE j.id = atelier.job_id(u.id))
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-            AS u (id, status, code, message, final_prompt)
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
+            $7::jsonb[]) AS u (id, status, code, message, final_prompt, report)
         WHERE g.id = u.id"#,
         &column(rows, |r| r.job.as_text()),
         &column(rows, |r| state_of(r.ending).generation_status().to_owned()),
         &column(rows, |r| r.ending.reason().as_str().to_owned()),
         &column(rows, |r| r.ending.reason().message().to_owned()),
         &column(rows, |r| r.final_prompt.clone()) as &[Option<String>],
-        to_public(now)
+        to_public(now),
+        &column(rows, |r| r.report.clone()) as &[Option<Value>]
     )
     .execute(&mut **tx)
     .await?;

@@ -40,6 +40,9 @@ pub struct Generation {
     pub customizations: Value,
     /// Provider and pipeline report, once done.
     pub report: Option<Value>,
+    /// The attempts at a picture, the oldest first, as JSON: provider, model, key id, state, cost, and
+    /// every candidate that was considered with what was said of it.
+    pub attempts: Vec<Value>,
     /// Provider name.
     pub ai_provider: String,
     /// Model name.
@@ -200,8 +203,10 @@ async fn load(
             g."outputUrl" AS output_url, g."thumbnailUrl" AS thumbnail_url,
             g."arModelUrl" AS ar_model_url, o.metadata AS "metadata?", j.created_at,
             g."completedAt" AS completed_at, g."expiresAt" AS expires_at,
-            (SELECT a.state FROM atelier.attempt a WHERE a.job_id = j.id
-             ORDER BY a.opened_at DESC LIMIT 1) AS attempt
+            (SELECT jsonb_agg(jsonb_build_object('attempt', a.id, 'provider', a.provider,
+                'model', a.model, 'key', a.key_id, 'state', a.state, 'error_code', a.error_code,
+                'cost_micros', a.cost_micros, 'considered', a.route) ORDER BY a.opened_at, a.id)
+             FROM atelier.attempt a WHERE a.job_id = j.id) AS attempts
         FROM atelier.job j
         JOIN "Generation" g ON g.id = j.id::text
         LEFT JOIN atelier.request_option o ON o.job_id = j.id

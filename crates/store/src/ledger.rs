@@ -9,12 +9,14 @@
 //! locked against moves until the write is committed, so that a lease cannot be lost between the look
 //! and the commit and a new owner always sees what the old one wrote.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use domain::{AttemptId, GenerationId, Micros};
+use domain::{AttemptId, BrandId, GenerationId, Micros};
+use serde_json::Value;
 use uuid::Uuid;
 
+use crate::budgets::{self, BudgetAlert};
 use crate::database::{Database, Transaction};
 use crate::error::StoreError;
 use crate::lease::Lease;
@@ -43,6 +45,10 @@ pub struct OpenAttempt {
     pub provider: String,
     /// The model it asked for.
     pub model: String,
+    /// The key it went with.
+    pub key_id: String,
+    /// When it was opened: not after the provider first heard of it.
+    pub opened_at: DateTime<Utc>,
     /// The provider's own id.
     pub provider_ref: Option<String>,
     /// Where the raw answer is, once fetched.
@@ -60,10 +66,41 @@ pub struct NewAttempt {
     pub id: AttemptId,
     /// The right to spend on this job.
     pub lease: Lease,
+    /// Whose budget it is taken from.
+    pub brand_id: BrandId,
     /// The provider about to be called.
     pub provider: String,
     /// The model about to be asked for.
     pub model: String,
+    /// The key about to be used, by its id.
+    pub key_id: String,
+    /// The most the call may cost.
+    pub reserve: Micros,
+    /// Why this provider: the candidates and what was said of each.
+    pub route: Option<Value>,
+}
+
+/// Whether an intent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// It is committed: the call may be sent.
+    Stands,
+    /// The lease is lost or another attempt is open.
+    Refused,
+    /// The brand's budget has no room beside what other open calls have reserved. They may turn out to
+    /// cost less.
+    Reserved,
+    /// The brand's budget has no room for it.
+    Exhausted,
+}
+
+/// What a batch of records came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// For each update whether it was written.
+    pub written: Vec<bool>,
+    /// Budgets that came near their end or reached it.
+    pub alerts: Vec<BudgetAlert>,
 }
 
 /// What happened to an open attempt.
@@ -110,8 +147,8 @@ pub enum AttemptEvent {
     },
 }
 
-/// Writes intents, all in one commit. Returns for each whether it stands: `false` means that the
-/// lease is lost or that another attempt is still open, and nothing may be sent.
+/// Writes intents, all in one commit, and reserves what they may cost. Nothing may be sent for one that
+/// does not [stand](Opened::Stands).
 ///
 /// # Errors
 /// After any error nothing may be sent either; the attempt may stand as `submitting` and is then
@@ -120,38 +157,83 @@ pub async fn open(
     db: &Database,
     now: DateTime<Utc>,
     batch: &[NewAttempt],
-) -> Result<Vec<bool>, StoreError> {
+) -> Result<Vec<Opened>, StoreError> {
+    let brands: BTreeSet<String> = batch.iter().map(|a| a.brand_id.to_string()).collect();
+    let brands: Vec<String> = brands.into_iter().collect();
     let mut tx = db.begin("open_attempts").await?;
-    let opened = sqlx::query_scalar!(
+    budgets::lock(&mut tx, now, &brands).await?;
+    let rows = sqlx::query!(
         r#"-- store::ledger::open
-        INSERT INTO atelier.attempt (id, job_id, fence, provider, model, state, opened_at)
-        SELECT u.id, u.job_id, u.fence, u.provider, u.model, 'submitting', $7
-        FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[])
-            AS u (id, job_id, fence, session_id, provider, model)
-        JOIN atelier.job j ON j.id = u.job_id AND j.fence = u.fence
-            AND j.session_id = u.session_id AND j.state = 'running'
-        ORDER BY j.id FOR SHARE OF j
-        ON CONFLICT DO NOTHING
-        RETURNING id"#,
+        WITH live AS (
+            SELECT u.* FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[],
+                $6::text[], $8::text[], $9::text[], $10::bigint[], $11::jsonb[]) WITH ORDINALITY
+                AS u (id, job_id, fence, session_id, provider, model, brand_id, key_id, reserve,
+                      route, place)
+            JOIN atelier.job j ON j.id = u.job_id AND j.fence = u.fence
+                AND j.session_id = u.session_id AND j.state = 'running'
+            ORDER BY j.id FOR SHARE OF j
+        ), room AS (
+            SELECT b.id AS brand_id, b."aiCostLimitCents" * 10000::bigint - s.spent_micros
+                    - GREATEST(b."aiCostUsedCents" - s.mirrored_cents, 0) * 10000::bigint AS unspent,
+                (SELECT COALESCE(sum(a.reserved_micros), 0) FROM atelier.attempt a
+                 WHERE a.brand_id = b.id AND a.state IN ('submitting', 'accepted', 'unknown')
+                     AND a.reserved_micros > 0) AS reserved
+            FROM "Brand" b JOIN atelier.budget s ON s.brand_id = b.id
+            WHERE b.id = ANY($12)
+        ), judged AS (
+            SELECT l.*, l.reserve <= r.unspent AS payable,
+                r.reserved + sum(l.reserve) OVER (PARTITION BY l.brand_id ORDER BY l.place)
+                    <= r.unspent AS fits
+            FROM live l JOIN room r ON r.brand_id = l.brand_id
+        ), made AS (
+            INSERT INTO atelier.attempt (id, job_id, fence, provider, model, state, opened_at,
+                brand_id, key_id, reserved_micros, route)
+            SELECT id, job_id, fence, provider, model, 'submitting', $7, brand_id, key_id, reserve,
+                route
+            FROM judged WHERE fits
+            ON CONFLICT DO NOTHING
+            RETURNING id
+        )
+        SELECT judged.id AS "id!", payable AS "payable!", fits AS "fits!",
+            made.id IS NOT NULL AS "made!"
+        FROM judged LEFT JOIN made ON made.id = judged.id"#,
         &column(batch, |a| a.id.0),
         &column(batch, |a| a.lease.job.0),
         &column(batch, |a| a.lease.fence.0),
         &column(batch, |a| a.lease.session.0),
         &column(batch, |a| a.provider.clone()),
         &column(batch, |a| a.model.clone()),
-        now
+        now,
+        &column(batch, |a| a.brand_id.to_string()),
+        &column(batch, |a| a.key_id.clone()),
+        &column(batch, |a| a.reserve.0),
+        &column(batch, |a| a.route.clone()) as &[Option<Value>],
+        &brands
     )
     .fetch_all(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(batch
-        .iter()
-        .map(|attempt| opened.contains(&attempt.id.0))
-        .collect())
+    let judged: HashMap<Uuid, Opened> = rows
+        .into_iter()
+        .map(|row| (row.id, opened(row.made, row.fits, row.payable)))
+        .collect();
+    let of = |attempt: &NewAttempt| judged.get(&attempt.id.0).copied();
+    Ok(column(batch, |attempt| {
+        of(attempt).unwrap_or(Opened::Refused)
+    }))
 }
 
-/// Records what happened to open attempts, all in one commit. Returns for each whether it was
-/// written; `false` means that the lease is lost, that the attempt is closed, or that its answer is in
+fn opened(made: bool, fits: bool, payable: bool) -> Opened {
+    match (made, fits, payable) {
+        (true, _, _) => Opened::Stands,
+        (false, true, _) => Opened::Refused,
+        (false, false, true) => Opened::Reserved,
+        (false, false, false) => Opened::Exhausted,
+    }
+}
+
+/// Records what happened to open attempts, all in one commit, and books what they cost on the brands'
+/// budgets. Returns for each whether it was written; `false` means that the lease is lost, that the attempt is closed, or that its answer is in
 /// the object store already, which neither `Accepted` nor `Unknown` can take back.
 ///
 /// # Errors
@@ -160,10 +242,10 @@ pub async fn record(
     db: &Database,
     now: DateTime<Utc>,
     batch: &[AttemptUpdate],
-) -> Result<Vec<bool>, StoreError> {
+) -> Result<Recorded, StoreError> {
     let flat: Vec<FlatUpdate> = batch.iter().map(flatten).collect();
     let mut tx = db.begin("record_attempts").await?;
-    let written = sqlx::query_scalar!(
+    let rows = sqlx::query!(
         r#"-- store::ledger::record
         UPDATE atelier.attempt a
         SET state = u.state,
@@ -174,19 +256,20 @@ pub async fn record(
             error_code = u.error_code,
             closed_at = CASE WHEN u.state = 'rejected' THEN $11::timestamptz END
         FROM (
-            SELECT u.*
+            SELECT u.*, o.cost_micros AS booked
             FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[],
                 $7::text[], $8::bigint[], $9::int[], $10::text[])
                 AS u (id, job_id, fence, session_id, state, provider_ref, raw_key, cost_micros,
                       tokens, error_code)
             JOIN atelier.job j ON j.id = u.job_id AND j.fence = u.fence
                 AND j.session_id = u.session_id AND j.state = 'running'
+            JOIN atelier.attempt o ON o.id = u.id
             ORDER BY j.id FOR SHARE OF j
         ) u
         WHERE a.id = u.id AND a.job_id = u.job_id
             AND (a.state IN ('submitting', 'accepted', 'unknown')
                 OR (a.state = 'fetched' AND u.state IN ('fetched', 'rejected')))
-        RETURNING a.id"#,
+        RETURNING a.id, a.brand_id, a.cost_micros - u.booked AS "more!""#,
         &column(batch, |u| u.id.0),
         &column(batch, |u| u.lease.job.0),
         &column(batch, |u| u.lease.fence.0),
@@ -201,11 +284,19 @@ pub async fn record(
     )
     .fetch_all(&mut *tx)
     .await?;
+    let mut costs = BTreeMap::new();
+    for row in &rows {
+        if let Some(brand) = row.brand_id.clone().filter(|_| row.more != 0) {
+            *costs.entry(brand).or_default() += row.more;
+        }
+    }
+    let alerts = budgets::book(&mut tx, &costs).await?;
     tx.commit().await?;
-    Ok(batch
-        .iter()
-        .map(|update| written.contains(&update.id.0))
-        .collect())
+    let written = |update: &AttemptUpdate| rows.iter().any(|row| row.id == update.id.0);
+    Ok(Recorded {
+        written: column(batch, written),
+        alerts,
+    })
 }
 
 #[derive(Default)]
@@ -263,7 +354,8 @@ pub(crate) async fn open_attempts(
 ) -> Result<HashMap<Uuid, OpenAttempt>, StoreError> {
     let rows = sqlx::query!(
         r#"-- store::ledger::open_attempts
-        SELECT id, job_id, state, provider, model, provider_ref, raw_key, cost_micros, tokens
+        SELECT id, job_id, state, provider, model, key_id, opened_at, provider_ref, raw_key,
+            cost_micros, tokens
         FROM atelier.attempt
         WHERE job_id = ANY($1) AND state IN ('submitting', 'accepted', 'unknown', 'fetched')"#,
         jobs
@@ -277,6 +369,8 @@ pub(crate) async fn open_attempts(
                 state: open_state(&row.state, row.job_id)?,
                 provider: row.provider,
                 model: row.model,
+                key_id: row.key_id,
+                opened_at: row.opened_at,
                 provider_ref: row.provider_ref,
                 raw_key: row.raw_key,
                 cost: Micros(row.cost_micros),

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use domain::{
-    ArSettings, Area, BrandId, BrandPolicy, OutputFormat, Product, ProductId, Template, Zone,
-    ZoneOptions, ZoneType,
+    ArSettings, Area, BrandId, BrandPolicy, GenerationOptions, OutputFormat, Product,
+    ProductBackground, ProductId, ProductOperation, Template, Zone, ZoneOptions, ZoneType,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +22,8 @@ pub struct CatalogEntry {
     pub template: Option<Template>,
     /// What its brand has decided.
     pub policy: BrandPolicy,
+    /// What it asks of its provider.
+    pub generation: GenerationOptions,
 }
 
 /// Loads products by id. Ids that are not there are left out.
@@ -41,7 +43,9 @@ pub async fn load(db: &Database, ids: &[ProductId]) -> Result<Vec<CatalogEntry>,
             "outputWidth" AS output_width, "outputHeight" AS output_height,
             (status = 'ACTIVE' AND "isActive") AS "active!", "arEnabled" AS ar_enabled,
             "arTrackingType" AS ar_tracking_type, "arScale" AS ar_scale, "arOffset" AS ar_offset,
-            "customizationOptions" -> 'zoneOptions' AS zone_options
+            "customizationOptions" -> 'zoneOptions' AS zone_options,
+            (SELECT to_jsonb(o) FROM atelier.product_option o WHERE o.product_id = "Product".id)
+                AS options
         FROM "Product" WHERE id = ANY($1)"#,
         &ids
     )
@@ -55,9 +59,11 @@ pub async fn load(db: &Database, ids: &[ProductId]) -> Result<Vec<CatalogEntry>,
         .map(|row| {
             let template = templates.remove(&row.id);
             let zones = zones.remove(&row.id).unwrap_or_default();
+            let generation = row.options()?;
             let product = row.into_product(zones)?;
             let policy = policies.get(&product.brand_id).cloned().unwrap_or_default();
             Ok(CatalogEntry {
+                generation,
                 product,
                 template,
                 policy,
@@ -125,9 +131,38 @@ struct ProductRow {
     ar_scale: f64,
     ar_offset: Option<Value>,
     zone_options: Option<Value>,
+    options: Option<Value>,
+}
+
+/// A row of `atelier.product_option`.
+#[derive(serde::Deserialize)]
+struct OptionRow {
+    fallback: Option<Vec<String>>,
+    operation: String,
+    input: Option<String>,
+    background: ProductBackground,
 }
 
 impl ProductRow {
+    fn options(&self) -> Result<GenerationOptions, StoreError> {
+        let Some(options) = &self.options else {
+            return Ok(GenerationOptions::default());
+        };
+        let bad = |detail: String| StoreError::Inconsistent {
+            table: "atelier.product_option",
+            column: "operation",
+            id: self.id.clone(),
+            detail,
+        };
+        let row = OptionRow::deserialize(options).map_err(|error| bad(error.to_string()))?;
+        let operation = ProductOperation::from_words(&row.operation, row.input.as_deref());
+        Ok(GenerationOptions {
+            fallback: row.fallback,
+            operation: operation.ok_or_else(|| bad(row.operation))?,
+            background: row.background,
+        })
+    }
+
     fn into_product(self, zones: Vec<Zone>) -> Result<Product, StoreError> {
         let bad = |column: &'static str, detail: String| StoreError::Inconsistent {
             table: "Product",

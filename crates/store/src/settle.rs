@@ -115,6 +115,8 @@ pub struct Ended {
     pub product_id: ProductId,
     /// The prompt, if it was built.
     pub final_prompt: Option<String>,
+    /// Why no provider was asked, where it came to that.
+    pub report: Option<Value>,
 }
 
 impl Ended {
@@ -221,6 +223,7 @@ async fn write_ended(
         };
         let mut row = EndedRow::new(&subject, ended.ending, now);
         row.final_prompt.clone_from(&ended.final_prompt);
+        row.report.clone_from(&ended.report);
         rows.push(row);
     }
     ending::write(tx, now, &rows).await

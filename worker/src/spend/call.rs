@@ -4,21 +4,23 @@
 //!
 //! Nothing here is ever sent twice: a step that loses its answer leads to reconciliation.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{AttemptId, FailureCode, Micros};
+use domain::{AttemptId, Micros};
 use providers::{
     CallContext, Canceled, Credential, ErrorKind, Finished, Next, OpenAttempt, Polled, Prepared,
-    Provider, ProviderError, Reconciled, Submitted,
+    Provider, ProviderError, RateHints, Reconciled, Submitted,
 };
+use queue::Permit;
 use service::telemetry::error_chain;
 use store::ledger::{AttemptEvent, AttemptUpdate};
 use store::objects::raw_key;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Paid;
+use super::plan;
 use crate::job::Job;
 use crate::retry::persistently;
 use crate::stop::Stop;
@@ -46,6 +48,26 @@ pub(super) struct Call<'a> {
     deadline: Instant,
     /// Whether an earlier owner opened it.
     resumed: bool,
+    /// The turn it was given, until the answer to the submit says how it went.
+    permit: Mutex<Option<Permit>>,
+}
+
+/// How a call ended, other than by the job's own end.
+pub(super) enum End {
+    /// With an answer that is paid and kept.
+    Paid(Paid),
+    /// With the proof that nothing was accepted; the attempt is closed.
+    NotAccepted,
+    /// Without a picture; the attempt is closed.
+    Closed(Closed),
+}
+
+/// A call that brought no picture.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Closed {
+    pub(super) kind: ErrorKind,
+    pub(super) next: Next,
+    pub(super) cost: Micros,
 }
 
 /// Where a call stands.
@@ -73,9 +95,7 @@ pub(super) enum Step {
 /// What a step led to.
 enum Walked {
     On(Step),
-    /// Proof that nothing was accepted; the attempt is closed.
-    NotAccepted,
-    Paid(Paid),
+    Ended(End),
 }
 
 impl<'a> Call<'a> {
@@ -84,6 +104,7 @@ impl<'a> Call<'a> {
         worker: &'a Worker,
         job: &'a Job,
         provider: &Arc<dyn Provider>,
+        credential: Credential,
         attempt: AttemptId,
         model: &str,
     ) -> Self {
@@ -92,12 +113,21 @@ impl<'a> Call<'a> {
             worker,
             job,
             provider: Arc::clone(provider),
-            credential: Credential::none(),
+            credential,
             attempt,
             model: model.to_owned(),
             opened_at: worker.clock.now(),
             deadline: job.deadline.map_or(own, |deadline| deadline.min(own)),
             resumed: false,
+            permit: Mutex::default(),
+        }
+    }
+
+    /// The same call with the turn it was given.
+    pub(super) fn with_permit(self, permit: Option<Permit>) -> Self {
+        Self {
+            permit: Mutex::new(permit),
+            ..self
         }
     }
 
@@ -110,15 +140,24 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Walks to the end. `None` when it is proved that nothing was accepted.
-    pub(super) async fn walk(&self, first: Step) -> Result<Option<Paid>, Stop> {
+    /// Walks to the end, and tells the fleet how the call went.
+    pub(super) async fn walk(&self, first: Step) -> Result<End, Stop> {
+        let walked = self.walk_on(first).await;
+        if let Ok(End::Paid(paid)) = &walked {
+            plan::tell_well(self.worker, self.provider.name(), &self.model, paid.cost);
+        }
+        walked
+    }
+
+    async fn walk_on(&self, first: Step) -> Result<End, Stop> {
         let mut step = first;
         loop {
             match self.take(step).await? {
                 Walked::On(next) => step = next,
-                Walked::NotAccepted if self.job.is_late() => return Err(Stop::Expired),
-                Walked::NotAccepted => return Ok(None),
-                Walked::Paid(paid) => return Ok(Some(paid)),
+                Walked::Ended(End::NotAccepted) if self.job.is_late() => {
+                    return Err(Stop::Expired);
+                }
+                Walked::Ended(end) => return Ok(end),
             }
         }
     }
@@ -142,7 +181,10 @@ impl<'a> Call<'a> {
             } => self.poll(provider_ref, after).await,
             Step::Reconcile { kind } => self.reconcile(kind).await,
             Step::Abandon { stop, provider_ref } => self.abandon(stop, provider_ref).await,
-            Step::Finished(finished) => self.fetched(finished).await.map(Walked::Paid),
+            Step::Finished(finished) => {
+                let paid = self.fetched(finished).await?;
+                Ok(Walked::Ended(End::Paid(paid)))
+            }
         }
     }
 
@@ -157,11 +199,18 @@ impl<'a> Call<'a> {
             }
         };
         match answer {
-            Ok(Ok(Submitted::Finished(finished))) => Ok(Walked::On(Step::Finished(finished))),
-            Ok(Ok(Submitted::Accepted { provider_ref, .. })) => {
+            Ok(Ok(Submitted::Finished(finished))) => {
+                self.went(&finished.rate).await;
+                Ok(Walked::On(Step::Finished(finished)))
+            }
+            Ok(Ok(Submitted::Accepted { provider_ref, rate })) => {
+                self.went(&rate).await;
                 Ok(Walked::On(Step::Accepted { provider_ref }))
             }
-            Ok(Err(error)) => self.failed(&error, None).await,
+            Ok(Err(error)) => {
+                self.turned_away(&error).await;
+                self.failed(&error, None).await
+            }
             Err(_) => self.unknown(ErrorKind::Timeout).await,
         }
     }
@@ -208,24 +257,44 @@ impl<'a> Call<'a> {
             })),
             (Next::PollAfter(_) | Next::Reconcile, _) => self.unknown(error.kind()).await,
             _ => {
-                let stop = match verdict::of_closed(self.worker, self.job, error) {
-                    Stop::Retry { .. } if self.job.is_late() => Stop::Expired,
-                    Stop::Failed(FailureCode::ProviderUnavailable) if self.job.is_late() => {
-                        Stop::Expired
-                    }
-                    stop => stop,
-                };
+                plan::tell_badly(self.worker, self.provider.name(), &self.model, error.kind());
                 let cost = verdict::cost(error);
-                if matches!(stop, Stop::Retry { .. }) {
-                    self.count_spent_in_vain(cost);
-                }
                 self.reject(error.code(), cost).await?;
-                Err(stop)
+                Ok(Walked::Ended(End::Closed(Closed {
+                    kind: error.kind(),
+                    next: error.next(),
+                    cost,
+                })))
             }
         }
     }
 
+    /// Tells the key's gate that a submit was taken.
+    async fn went(&self, rate: &RateHints) {
+        if let Some(permit) = self.permit() {
+            permit.went(&plan::dimensions(rate)).await;
+        }
+    }
+
+    /// Tells the key's gate of a submit that was not.
+    async fn turned_away(&self, error: &ProviderError) {
+        let Some(permit) = self.permit() else { return };
+        let dimensions = plan::dimensions(error.rate());
+        match error.kind() {
+            ErrorKind::RateLimited => permit.refused(error.rate().retry_after, &dimensions).await,
+            _ => permit.went(&dimensions).await,
+        }
+    }
+
+    fn permit(&self) -> Option<Permit> {
+        self.permit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
     async fn unknown(&self, kind: ErrorKind) -> Result<Walked, Stop> {
+        plan::tell_badly(self.worker, self.provider.name(), &self.model, kind);
         self.record(AttemptEvent::Unknown {
             code: kind.code().to_owned(),
         })
@@ -239,8 +308,12 @@ impl<'a> Call<'a> {
                 self.reject(kind.code(), Micros::ZERO).await?;
                 // What this call's own error was decides when it is tried again.
                 match self.resumed || self.job.is_late() {
-                    true => Ok(Walked::NotAccepted),
-                    false => Err(verdict::retry(self.worker, self.job, kind, None)),
+                    true => Ok(Walked::Ended(End::NotAccepted)),
+                    false => Ok(Walked::Ended(End::Closed(Closed {
+                        kind,
+                        next: Next::OtherProvider,
+                        cost: Micros::ZERO,
+                    }))),
                 }
             }
             Ok(Reconciled::Accepted { provider_ref }) => {
@@ -344,6 +417,7 @@ impl<'a> Call<'a> {
             provider_ref,
             cost,
             tokens,
+            notes,
             ..
         } = finished;
         let event = AttemptEvent::Fetched {
@@ -361,6 +435,7 @@ impl<'a> Call<'a> {
             bytes,
             cost,
             tokens,
+            notes,
         })
     }
 
@@ -380,14 +455,6 @@ impl<'a> Call<'a> {
                 event,
             })
             .await
-    }
-
-    fn count_spent_in_vain(&self, cost: Micros) {
-        let spent = u64::try_from(cost.0).unwrap_or(0);
-        let counter = &self.worker.metrics.duplicate_spend_micros_total;
-        counter
-            .with_label_values(&[self.provider.name()])
-            .inc_by(spent);
     }
 }
 

@@ -8,7 +8,7 @@ use domain::{AttemptId, Clock, GenerationId, Micros, SessionId};
 use imaging::{Format, Picture, encode};
 use providers::Reconciled;
 use store::claims::{self, Claimed};
-use store::ledger::{self, AttemptEvent, AttemptUpdate, NewAttempt};
+use store::ledger::{self, AttemptEvent, AttemptUpdate, NewAttempt, Opened};
 use store::objects::raw_key;
 use store::recovery::recover_dead_sessions;
 use store::sessions::{self, NewSession};
@@ -29,11 +29,15 @@ async fn left_behind(world: &World, events: Vec<AttemptEvent>) -> (GenerationId,
         lease: claimed.lease,
         provider: "studio".to_owned(),
         model: "easel-1".to_owned(),
+        brand_id: claimed.brand_id.clone(),
+        key_id: "none".to_owned(),
+        reserve: Micros(1),
+        route: None,
     };
     let now = world.clock.now();
     assert_eq!(
         ledger::open(&world.db, now, &[intent]).await.unwrap(),
-        [true]
+        [Opened::Stands]
     );
     for event in events {
         let update = AttemptUpdate {
@@ -42,7 +46,10 @@ async fn left_behind(world: &World, events: Vec<AttemptEvent>) -> (GenerationId,
             event,
         };
         assert_eq!(
-            ledger::record(&world.db, now, &[update]).await.unwrap(),
+            ledger::record(&world.db, now, &[update])
+                .await
+                .unwrap()
+                .written,
             [true]
         );
     }
@@ -157,6 +164,10 @@ async fn a_fetched_answer_is_taken_from_the_object_store_and_nothing_is_asked() 
             lease,
             provider,
             model,
+            brand_id: claimed.brand_id.clone(),
+            key_id: "none".to_owned(),
+            reserve: Micros(1),
+            route: None,
         }],
     )
     .await

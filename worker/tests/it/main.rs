@@ -19,5 +19,7 @@ mod endings;
 mod fleet;
 mod one_job;
 mod process;
+mod routing;
+mod secrecy_of_keys;
 mod studio;
 mod world;

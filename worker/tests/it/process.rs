@@ -10,7 +10,7 @@ use testkit::wait;
 
 use crate::world::{PATIENCE, World};
 
-struct Program(Child);
+pub struct Program(pub Child);
 
 impl Drop for Program {
     fn drop(&mut self) {
@@ -20,7 +20,7 @@ impl Drop for Program {
 }
 
 impl Program {
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let pid = self.0.id().to_string();
         let sent = Command::new("kill")
             .args([&format!("-{name}"), &pid])
@@ -29,7 +29,7 @@ impl Program {
         assert!(sent.success());
     }
 
-    async fn exit(&mut self) -> ExitStatus {
+    pub async fn exit(&mut self) -> ExitStatus {
         wait::until_some("the program has ended", PATIENCE, async || {
             self.0.try_wait().unwrap()
         })
@@ -38,7 +38,7 @@ impl Program {
     }
 }
 
-fn command(world: &World) -> Command {
+pub fn command(world: &World) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
     let args = &world.args;
     command

@@ -184,13 +184,17 @@ impl World {
         args: WorkerArgs,
         providers: impl IntoIterator<Item = Arc<dyn Provider>>,
     ) -> Running {
+        self.worker_of(args, Providers::of(providers)).await
+    }
+
+    pub async fn worker_of(&self, args: WorkerArgs, providers: Providers) -> Running {
         let listen = "127.0.0.1:0".parse().unwrap();
         let context = Context::start(worker::ROLE, listen, ShutdownHandle::new())
             .await
             .unwrap();
         let context = context.with_clock(Arc::new(self.clock.clone()));
         let before: Vec<Uuid> = self.sessions().await;
-        worker::start_with(context.clone(), args, Providers::of(providers))
+        worker::start_with(context.clone(), args, providers)
             .await
             .unwrap();
         let new = self
@@ -266,6 +270,34 @@ impl World {
             &[],
         )
         .await
+    }
+
+    /// Every row of every table, as text.
+    pub async fn database_bytes(&self) -> Vec<u8> {
+        let tables = self
+            .sql
+            .query(
+                "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
+                 WHERE schemaname IN ('public', 'atelier')",
+                &[],
+            )
+            .await
+            .unwrap();
+        let mut all = Vec::new();
+        for table in tables {
+            let table: String = table.get(0);
+            let sql = format!("SELECT t::text FROM {table} t");
+            for row in self.sql.query(&sql, &[]).await.unwrap() {
+                all.extend(row.get::<_, String>(0).into_bytes());
+            }
+        }
+        assert!(all.len() > 1_000, "something was read");
+        all
+    }
+
+    /// Every value that Redis holds under this world's names, as the server would hand it to a copy.
+    pub async fn redis_bytes(&self) -> Vec<u8> {
+        self.queue.dump().await.unwrap()
     }
 
     /// The database's address, past any proxy.

@@ -101,6 +101,7 @@ fn describe(job: &Generation) -> Value {
         "error_code": job.error_code,
         "created_at": job.created_at,
         "completed_at": job.completed_at,
+        "attempts": job.attempts,
         "report": job.report,
         "outputs": job.outputs.iter().map(|output| json!({
             "variant": output.variant,

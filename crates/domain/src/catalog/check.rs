@@ -7,6 +7,7 @@ use crate::allowed_chars::AllowedChars;
 use crate::color::Color;
 use crate::customization::{MAX_ZONES, default_faults};
 use crate::field_error::FieldError;
+use crate::generation_options::OperationInput;
 use crate::product::Product;
 use crate::prompt::{RESERVED_NAMES, check_template, spellings};
 use crate::render_style::RenderStyle;
@@ -24,6 +25,10 @@ const MAX_NAME_GRAPHEMES: usize = 120;
 
 /// Longest text a zone may allow, in graphemes: what a composed picture can still hold legibly.
 const MAX_TEXT_GRAPHEMES: u32 = 2000;
+
+/// Most fallbacks of a product, and longest of them in bytes: a run tries no more providers.
+const MAX_FALLBACKS: usize = 8;
+const MAX_FALLBACK_BYTES: usize = 200;
 
 /// Most fonts or colours that one zone may list.
 const MAX_CHOICES: usize = 200;
@@ -48,6 +53,7 @@ pub fn validate(spec: &ProductSpec) -> Result<(), Vec<FieldError>> {
     for (i, zone) in spec.zones.iter().enumerate() {
         check_zone(&product, zone, i, &mut faults);
     }
+    check_generation(spec, &mut faults);
     check_unique_ids(spec, &mut faults);
     check_unique_names(spec, &mut faults);
     if let Some(prompt) = &spec.prompt
@@ -115,6 +121,39 @@ fn check_product(spec: &ProductSpec, faults: &mut Vec<FieldError>) {
                 "a word is expected; leave the field out for its default",
             );
         }
+    }
+}
+
+fn check_generation(spec: &ProductSpec, faults: &mut Vec<FieldError>) {
+    for (i, text) in spec.fallback.iter().flatten().enumerate() {
+        let provider = text.split('/').next().unwrap_or_default();
+        if provider.trim().is_empty() || text.len() > MAX_FALLBACK_BYTES {
+            let detail = "provider or provider/model is expected";
+            fault(faults, format!("/fallback/{i}"), "fallback_form", detail);
+        }
+    }
+    if spec
+        .fallback
+        .as_ref()
+        .is_some_and(|list| list.len() > MAX_FALLBACKS)
+    {
+        let detail = format!("at most {MAX_FALLBACKS} are allowed");
+        fault(faults, "/fallback", "too_many_fallbacks", detail);
+    }
+    let Some(operation) = spec.generation.operation() else {
+        let detail =
+            "generate without an input, or edit or remove-background with one, is expected";
+        fault(faults, "/generation/operation", "unknown_operation", detail);
+        return;
+    };
+    let Some(OperationInput::Zone(id)) = operation.input() else {
+        return;
+    };
+    let takes_one =
+        |zone: &ZoneSpec| zone.id == *id && zone.kind == ZoneType::Image && zone.required;
+    if !spec.zones.iter().any(takes_one) {
+        let detail = "base or the id of a required IMAGE zone is expected";
+        fault(faults, "/generation/input", "no_such_input", detail);
     }
 }
 

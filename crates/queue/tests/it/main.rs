@@ -13,6 +13,8 @@
 )]
 
 mod groups;
+mod health;
+mod limits;
 mod outage;
 mod reading;
 mod server;

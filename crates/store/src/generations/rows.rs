@@ -33,12 +33,19 @@ pub(super) struct Row {
     pub(super) created_at: DateTime<Utc>,
     pub(super) completed_at: Option<NaiveDateTime>,
     pub(super) expires_at: Option<NaiveDateTime>,
-    pub(super) attempt: Option<String>,
+    pub(super) attempts: Option<Value>,
 }
 
 impl Row {
     pub(super) fn into_generation(self, outputs: Vec<Output>) -> Result<Generation, StoreError> {
         let state = job_state(&self.state, self.id)?;
+        let attempts = match self.attempts {
+            Some(Value::Array(attempts)) => attempts,
+            _ => Vec::new(),
+        };
+        let last = attempts
+            .last()
+            .and_then(|attempt| attempt["state"].as_str());
         let bad =
             |table: &'static str, column: &'static str, detail: String| StoreError::Inconsistent {
                 table,
@@ -46,6 +53,7 @@ impl Row {
                 id: GenerationId(self.id).as_text(),
                 detail,
             };
+        let stage = stage(state, last);
         Ok(Generation {
             id: GenerationId(self.id),
             public_id: PublicId::parse(&self.public_id)
@@ -54,7 +62,7 @@ impl Row {
             product_id: ProductId(self.product_id),
             session_id: self.session_id,
             state,
-            stage: stage(state, self.attempt.as_deref()),
+            stage,
             lane: self
                 .lane
                 .parse()
@@ -64,6 +72,7 @@ impl Row {
             customizations: self.customizations,
             report: self.report,
             ai_provider: self.ai_provider,
+            attempts,
             model: self.model,
             error_code: self.error_code,
             error_message: self.error_message,

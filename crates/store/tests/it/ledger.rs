@@ -2,7 +2,7 @@
 
 use domain::{AttemptId, Fence, Micros, SessionId};
 use store::Lease;
-use store::ledger::{AttemptEvent, NewAttempt, OpenState};
+use store::ledger::{AttemptEvent, NewAttempt, OpenState, Opened};
 use uuid::Uuid;
 
 use crate::invariants;
@@ -59,11 +59,16 @@ async fn two_intents_for_one_job_in_one_batch_are_one() {
         lease,
         provider: "openai".to_owned(),
         model: "m".to_owned(),
+        brand_id: "a".into(),
+        key_id: "none".to_owned(),
+        reserve: Micros(1),
+        route: None,
     };
     let stands = store::ledger::open(&world.db, world.now(), &[intent(), intent()])
         .await
         .unwrap();
-    assert_eq!(stands.iter().filter(|stands| **stands).count(), 1);
+    let stands = stands.iter().filter(|opened| **opened == Opened::Stands);
+    assert_eq!(stands.count(), 1);
 }
 
 #[tokio::test]
@@ -179,9 +184,13 @@ async fn a_batch_is_answered_one_by_one() {
         lease,
         provider: "openai".to_owned(),
         model: "m".to_owned(),
+        brand_id: "a".into(),
+        key_id: "none".to_owned(),
+        reserve: Micros(1),
+        route: None,
     });
     let stands = store::ledger::open(&world.db, world.now(), &intents)
         .await
         .unwrap();
-    assert_eq!(stands, [false, true]);
+    assert_eq!(stands, [Opened::Refused, Opened::Stands]);
 }

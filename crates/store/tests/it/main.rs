@@ -13,6 +13,7 @@
 )]
 
 mod api_keys;
+mod budgets;
 mod cancel;
 mod catalog;
 mod claims;
@@ -32,6 +33,7 @@ mod objects;
 mod outcomes;
 mod plans;
 mod policies;
+mod provider_keys;
 mod races;
 mod recovery;
 mod retention;

@@ -62,6 +62,7 @@ pub fn ended(lease: Lease, ending: Ending) -> Settlement {
         public_id: PublicId::from_random([1; 16]),
         product_id: "a_product".into(),
         final_prompt: Some("a ring".to_owned()),
+        report: None,
     });
     settlement(lease, outcome)
 }

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use store::claims::Claimed;
 use store::intake::{Accepted, Client, Decision, IdempotencyKey, NewGeneration};
-use store::ledger::{AttemptEvent, AttemptUpdate, NewAttempt};
+use store::ledger::{AttemptEvent, AttemptUpdate, NewAttempt, Opened};
 use store::sessions::NewSession;
 use store::settle::{Settled, Settlement};
 use store::{Database, DatabaseArgs, Lease, StoreError, StoreMetrics};
@@ -243,18 +243,24 @@ impl World {
             lease,
             provider: "openai".to_owned(),
             model: "gpt-image-1".to_owned(),
+            brand_id: "a".into(),
+            key_id: "none".to_owned(),
+            reserve: domain::Micros(1),
+            route: None,
         };
-        store::ledger::open(&self.db, self.now(), &[attempt])
+        let opened = store::ledger::open(&self.db, self.now(), &[attempt])
             .await
-            .unwrap()[0]
+            .unwrap();
+        opened[0] == Opened::Stands
     }
 
     /// Records what happened to an attempt.
     pub async fn record(&self, id: AttemptId, lease: Lease, event: AttemptEvent) -> bool {
         let update = AttemptUpdate { id, lease, event };
-        store::ledger::record(&self.db, self.now(), &[update])
+        let recorded = store::ledger::record(&self.db, self.now(), &[update])
             .await
-            .unwrap()[0]
+            .unwrap();
+        recorded.written[0]
     }
 
     /// A running job whose answer was paid for and stored.

@@ -1,0 +1,315 @@
+//! How fast a key may be used at its provider: a gate for the whole fleet, in Redis.
+//!
+//! Nothing is known of a key at first, and its calls go without asking. From the first refusal, or the
+//! first answer that tells of a limit, every call of the key asks for its turn: one round trip, one script
+//! (`limits/take.lua`), by the clock of Redis. The gate is shut for as long as the provider said; where it
+//! said nothing, single calls find out when it opens, and the time between two openings is remembered. In
+//! a cycle it lets through what the last cycle let through and a twentieth more. Beside it stands a token
+//! bucket for each dimension that rate headers tell of.
+//!
+//! Each process also bounds how many calls of a key it has in flight: halved when it is refused without a
+//! reason, one more for each call that goes well.
+//!
+//! Without Redis a process goes by its own refusals alone: it waits as it was told, or twice as long as the
+//! last time. It neither stops paying work nor opens a flood.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::Script;
+use tokio::time::Instant;
+
+use crate::error::QueueError;
+use crate::handle::Queue;
+
+/// A key that was neither used nor refused for this long is as good as unknown.
+const KEPT: Duration = Duration::from_secs(900);
+/// The gate is not worth more of a call's time than this.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// After Redis did not answer, it is left alone this long.
+const LEAVE_ALONE: Duration = Duration::from_secs(2);
+/// First and longest wait after a refusal without a word, while Redis is away.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// When a call may ask again that found too many of its process in flight.
+const CROWDED: Duration = Duration::from_millis(25);
+/// A refusal within this time of the last one belongs to the same burst.
+const BURST: Duration = Duration::from_millis(250);
+
+/// What an answer told of one limited dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dimension {
+    /// What is counted.
+    pub name: &'static str,
+    /// How many the window allows.
+    pub limit: Option<u64>,
+    /// How many are left in it.
+    pub remaining: Option<u64>,
+    /// When it is full again.
+    pub reset_after: Option<Duration>,
+}
+
+/// Whether a call may go.
+#[derive(Debug)]
+pub enum Turn {
+    /// It may.
+    Go(Permit),
+    /// Not before this long; ask again then.
+    Wait(Duration),
+}
+
+/// The limits of every key, as one process sees them. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    queue: Queue,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    keys: HashMap<(String, String), Key>,
+    redis_away_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Key {
+    /// Whether anybody was refused, or told of a limit, lately.
+    limited_until: Option<Instant>,
+    shut_until: Option<Instant>,
+    /// The next wait after a refusal without a word.
+    backoff: Duration,
+    in_flight: u32,
+    ceiling: u32,
+    cut_at: Option<Instant>,
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self {
+            limited_until: None,
+            shut_until: None,
+            backoff: BACKOFF.0,
+            in_flight: 0,
+            ceiling: u32::MAX,
+            cut_at: None,
+        }
+    }
+}
+
+impl Key {
+    fn is_limited(&self, now: Instant) -> bool {
+        self.limited_until.is_some_and(|until| until > now)
+    }
+
+    fn shut_for(&self, now: Instant) -> Duration {
+        self.shut_until
+            .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    fn shut(&mut self, until: Instant) {
+        self.shut_until = Some(self.shut_until.map_or(until, |known| known.max(until)));
+    }
+}
+
+/// The right to one call. Say how it went; dropped unsaid, it only leaves the flight.
+#[derive(Debug)]
+pub struct Permit {
+    limits: Limits,
+    name: (String, String),
+}
+
+impl Limits {
+    /// Knows of no limits.
+    pub fn new(queue: &Queue) -> Self {
+        Self {
+            queue: queue.clone(),
+            shared: Arc::default(),
+        }
+    }
+
+    /// How long a call would have to wait by what this process knows. No round trip.
+    pub fn outlook(&self, provider: &str, key: &str) -> Duration {
+        let name = (provider.to_owned(), key.to_owned());
+        let now = Instant::now();
+        let shared = self.lock();
+        shared
+            .keys
+            .get(&name)
+            .map_or(Duration::ZERO, |key| key.shut_for(now))
+    }
+
+    /// Asks for a turn. May be cancelled; a turn that was given then counts as used.
+    pub async fn take(&self, provider: &str, key: &str) -> Turn {
+        let name = (provider.to_owned(), key.to_owned());
+        let ask = match self.admit(&name) {
+            Ok(ask) => ask,
+            Err(wait) => return Turn::Wait(wait),
+        };
+        // Holds the place in flight from here on.
+        let permit = Permit {
+            limits: self.clone(),
+            name,
+        };
+        if !ask {
+            return Turn::Go(permit);
+        }
+        match self.ask(&permit.name).await {
+            Some(wait) if !wait.is_zero() => {
+                if wait > CROWDED * 4 {
+                    let until = Instant::now() + wait;
+                    self.lock()
+                        .keys
+                        .entry(permit.name.clone())
+                        .or_default()
+                        .shut(until);
+                }
+                Turn::Wait(wait)
+            }
+            Some(_) | None => Turn::Go(permit),
+        }
+    }
+
+    /// Takes a place in flight, and tells whether Redis is to be asked.
+    fn admit(&self, name: &(String, String)) -> Result<bool, Duration> {
+        let now = Instant::now();
+        let mut shared = self.lock();
+        let away = shared.redis_away_until.is_some_and(|until| until > now);
+        let key = shared.keys.entry(name.clone()).or_default();
+        let shut = key.shut_for(now);
+        if !shut.is_zero() {
+            return Err(shut);
+        }
+        if key.in_flight >= key.ceiling {
+            return Err(CROWDED);
+        }
+        key.in_flight += 1;
+        Ok(key.is_limited(now) && !away)
+    }
+
+    /// How long to wait by the gate in Redis; none where it cannot be asked.
+    async fn ask(&self, (provider, key): &(String, String)) -> Option<Duration> {
+        let script = Script::new(include_str!("limits/take.lua"));
+        let mut asking = script.key(self.queue.keys().limit(provider, key));
+        asking.arg(KEPT.as_millis() as u64);
+        let asked = self.queue.within(
+            "EVALSHA take",
+            async |conn: &mut deadpool_redis::Connection| asking.invoke_async::<u64>(conn).await,
+        );
+        self.within_patience(asked).await.map(Duration::from_millis)
+    }
+
+    async fn within_patience<T>(
+        &self,
+        asked: impl Future<Output = Result<T, QueueError>>,
+    ) -> Option<T> {
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "limits are not shared at the moment");
+                self.leave_redis_alone();
+                None
+            }
+            Err(_) => {
+                self.leave_redis_alone();
+                None
+            }
+        }
+    }
+
+    fn leave_redis_alone(&self) {
+        self.lock().redis_away_until = Some(Instant::now() + LEAVE_ALONE);
+    }
+
+    fn is_redis_away(&self) -> bool {
+        let until = self.lock().redis_away_until;
+        until.is_some_and(|until| until > Instant::now())
+    }
+
+    /// Tells the gate how a call went.
+    async fn tell(
+        &self,
+        (provider, key): &(String, String),
+        word: &'static str,
+        wait: Option<Duration>,
+        dimensions: &[Dimension],
+    ) -> bool {
+        if self.is_redis_away() {
+            return false;
+        }
+        let ms = |time: Option<Duration>| {
+            time.map_or(-1, |time| i64::try_from(time.as_millis()).unwrap_or(-1))
+        };
+        let number = |number: Option<u64>| number.map_or(-1, |n| i64::try_from(n).unwrap_or(-1));
+        let script = Script::new(include_str!("limits/tell.lua"));
+        let mut telling = script.key(self.queue.keys().limit(provider, key));
+        telling.arg(KEPT.as_millis() as u64).arg(word).arg(ms(wait));
+        for dimension in dimensions {
+            telling
+                .arg(dimension.name)
+                .arg(number(dimension.limit))
+                .arg(number(dimension.remaining))
+                .arg(ms(dimension.reset_after));
+        }
+        let told = self.queue.within(
+            "EVALSHA tell",
+            async |conn: &mut deadpool_redis::Connection| telling.invoke_async::<i64>(conn).await,
+        );
+        self.within_patience(told).await.is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what this process knows of a key.
+    fn with<T>(&self, name: &(String, String), change: impl FnOnce(&mut Key, Instant) -> T) -> T {
+        let mut shared = self.lock();
+        change(shared.keys.entry(name.clone()).or_default(), Instant::now())
+    }
+}
+
+impl Permit {
+    /// The call was taken: whatever came of it, it was not too many.
+    pub async fn went(self, dimensions: &[Dimension]) {
+        let told_of = dimensions.iter().any(|dimension| dimension.limit.is_some());
+        let limited = self.limits.with(&self.name, |key, now| {
+            key.backoff = BACKOFF.0;
+            key.ceiling = key.ceiling.saturating_add(1);
+            if told_of {
+                key.limited_until = Some(now + KEPT);
+            }
+            key.is_limited(now)
+        });
+        if limited {
+            self.limits.tell(&self.name, "went", None, dimensions).await;
+        }
+    }
+
+    /// The call was one too many. `wait` is what the provider said.
+    pub async fn refused(self, wait: Option<Duration>, dimensions: &[Dimension]) {
+        self.limits.with(&self.name, |key, now| {
+            key.limited_until = Some(now + KEPT);
+            if let Some(wait) = wait {
+                key.shut(now + wait);
+            } else if key.cut_at.is_none_or(|at| now.duration_since(at) > BURST) {
+                key.cut_at = Some(now);
+                key.ceiling = (key.in_flight / 2).max(1);
+            }
+        });
+        let told = self.limits.tell(&self.name, "refused", wait, dimensions);
+        if !told.await && wait.is_none() {
+            self.limits.with(&self.name, |key, now| {
+                key.shut(now + key.backoff);
+                key.backoff = (key.backoff * 2).min(BACKOFF.1);
+            });
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.limits.with(&self.name, |key, _| {
+            key.in_flight = key.in_flight.saturating_sub(1);
+        });
+    }
+}
