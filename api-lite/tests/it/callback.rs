@@ -47,10 +47,10 @@ impl Studio {
     async fn open(&self, attempt: AttemptId, state: &str) {
         let sql =
             "INSERT INTO atelier.attempt (id, job_id, fence, provider, model, state, opened_at)
-            SELECT $1, id, 1, 'replicate', 'a/b', $2, now() FROM atelier.job";
+            SELECT $1::text::uuid, id, 1, 'replicate', 'a/b', $2, now() FROM atelier.job";
         self.world
             .sql
-            .execute(sql, &[&attempt.0, &state])
+            .execute(sql, &[&attempt.as_text(), &state])
             .await
             .unwrap();
     }
@@ -89,21 +89,22 @@ impl Studio {
 
     /// State and provider's id in the ledger.
     async fn ledger(&self) -> (String, Option<String>) {
-        let sql = "SELECT state, provider_ref FROM atelier.attempt WHERE id = $1";
+        let sql = "SELECT state, provider_ref FROM atelier.attempt WHERE id = $1::text::uuid";
         let row = self
             .world
             .sql
-            .query_one(sql, &[&self.attempt.0])
+            .query_one(sql, &[&self.attempt.as_text()])
             .await
             .unwrap();
         (row.get(0), row.get(1))
     }
 
     async fn set(&self, state: &str) {
-        let sql = "UPDATE atelier.attempt SET state = $2, provider_ref = NULL WHERE id = $1";
+        let sql =
+            "UPDATE atelier.attempt SET state = $2, provider_ref = NULL WHERE id = $1::text::uuid";
         self.world
             .sql
-            .execute(sql, &[&self.attempt.0, &state])
+            .execute(sql, &[&self.attempt.as_text(), &state])
             .await
             .unwrap();
     }

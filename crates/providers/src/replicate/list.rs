@@ -186,10 +186,9 @@ impl<'a> Marks<'a> {
 
     /// `None` where it cannot be told.
     fn is_it(&self, prediction: &Prediction) -> Option<bool> {
-        if let Some(webhook) = &prediction.webhook {
-            if self.ids.iter().any(|id| webhook.contains(id)) {
-                return Some(true);
-            }
+        let webhook = prediction.webhook.as_deref().unwrap_or_default();
+        if self.ids.iter().any(|id| webhook.contains(id)) {
+            return Some(true);
         }
         if !self.target.may_have_made(prediction) {
             return Some(false);

@@ -124,6 +124,7 @@ mod tests {
         r#"{"detail":"Request was throttled. Your rate limit resets in ~30s.","status":429}"#;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn every_refusal_of_an_order_is_classified() {
         use ErrorKind as Kind;
         let (none, maybe) = (Spent::None, Spent::Maybe);

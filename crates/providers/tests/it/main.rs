@@ -16,6 +16,8 @@ mod compatible;
 mod fetch;
 mod openai;
 mod openai_calls;
+mod replicate;
+mod sandbox;
 mod stability;
 mod synthetic;
 mod wire;
