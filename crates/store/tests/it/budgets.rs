@@ -99,15 +99,27 @@ async fn what_a_call_did_not_cost_is_there_for_the_next_and_a_spent_budget_says_
     let first = intent(world.running().await.lease);
     let second = intent(world.running().await.lease);
     let third = intent(world.running().await.lease);
-    assert_eq!(open(&world, &[first.clone()]).await, [Opened::Stands]);
-    assert_eq!(open(&world, &[second.clone()]).await, [Opened::Stands]);
-    assert_eq!(open(&world, &[third.clone()]).await, [Opened::Reserved]);
+    assert_eq!(
+        open(&world, std::slice::from_ref(&first)).await,
+        [Opened::Stands]
+    );
+    assert_eq!(
+        open(&world, std::slice::from_ref(&second)).await,
+        [Opened::Stands]
+    );
+    assert_eq!(
+        open(&world, std::slice::from_ref(&third)).await,
+        [Opened::Reserved]
+    );
     let refused = AttemptEvent::Rejected {
         code: "rate_limited".to_owned(),
         cost: Micros::ZERO,
     };
     record(&world, &first, refused).await;
-    assert_eq!(open(&world, &[third.clone()]).await, [Opened::Stands]);
+    assert_eq!(
+        open(&world, std::slice::from_ref(&third)).await,
+        [Opened::Stands]
+    );
     record(&world, &second, fetched(PRICE)).await;
     let done = record(&world, &third, fetched(PRICE)).await;
     assert_eq!(done.alerts.len(), 1);
@@ -125,7 +137,7 @@ async fn a_cost_that_is_recorded_again_is_booked_once_and_each_alert_is_given_on
     let world = World::new().await;
     limit(&world, 5).await;
     let first = intent(world.running().await.lease);
-    open(&world, &[first.clone()]).await;
+    open(&world, std::slice::from_ref(&first)).await;
     let alerts = record(&world, &first, fetched(PRICE)).await.alerts;
     assert_eq!(alerts.iter().map(|a| a.percent).collect::<Vec<_>>(), [80]);
     let again = record(&world, &first, fetched(PRICE)).await;
@@ -139,7 +151,7 @@ async fn cents_are_rounded_up_once_for_the_period_and_the_platforms_own_count_to
     limit(&world, 100).await;
     for _ in 0..3 {
         let call = intent(world.running().await.lease);
-        open(&world, &[call.clone()]).await;
+        open(&world, std::slice::from_ref(&call)).await;
         record(&world, &call, fetched(4_000)).await;
     }
     assert_eq!(budgets::mirror(&world.db, 100).await.unwrap(), 1);
@@ -163,13 +175,16 @@ async fn a_period_that_is_over_begins_anew_with_the_first_call() {
     let world = World::new().await;
     limit(&world, 4).await;
     let first = intent(world.running().await.lease);
-    open(&world, &[first.clone()]).await;
+    open(&world, std::slice::from_ref(&first)).await;
     record(&world, &first, fetched(PRICE)).await;
     budgets::mirror(&world.db, 100).await.unwrap();
     let ends = budget(&world).await.resets_at.unwrap();
     assert_eq!(ends.to_rfc3339(), "2026-04-01T00:00:00+00:00");
     let second = intent(world.running().await.lease);
-    assert_eq!(open(&world, &[second.clone()]).await, [Opened::Exhausted]);
+    assert_eq!(
+        open(&world, std::slice::from_ref(&second)).await,
+        [Opened::Exhausted]
+    );
     world.clock.set(ends);
     assert_eq!(open(&world, &[second]).await, [Opened::Stands]);
     let next = budget(&world).await;
