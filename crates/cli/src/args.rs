@@ -35,6 +35,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: MigrateCommand,
     },
+    /// Move the waiting jobs of a Bull 4 or BullMQ 5 queue in
+    ///
+    /// Takes waiting, paused, prioritised and delayed jobs, in their order and with their delays, and leaves alone
+    /// what a worker holds. Run it while the old workers are stopped or paused; a job they take meanwhile stays
+    /// theirs. It may be stopped and run again at any moment: no job is lost, and none comes twice. Jobs that cannot be
+    /// moved stay where they are and are named with the reason.
+    ImportBull(ImportBullArgs),
     /// Products as files
     Catalog {
         #[command(subcommand)]
@@ -364,6 +371,32 @@ pub(crate) enum MigrateCommand {
         #[command(flatten)]
         common: MigrateArgs,
     },
+}
+
+/// What is imported, from where to where.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ImportBullArgs {
+    /// The name of the queue
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: String,
+
+    /// What stands before the queue's name in its keys
+    #[arg(long, value_name = "TEXT", default_value = "bull")]
+    pub(crate) prefix: String,
+
+    /// Say what would be moved, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) queue_args: QueueArgs,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod budget;
 pub(crate) mod catalog;
 mod doctor;
 mod font;
+mod import_bull;
 mod job;
 pub(crate) mod key;
 mod migrate;
@@ -20,6 +21,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Demo(args) => crate::demo::run(args).await,
         Command::Migrate { command } => migrate::run(command).await,
+        Command::ImportBull(args) => import_bull::run(args).await,
         Command::Catalog { command } => catalog::run(command).await,
         Command::Key { command } => key::run(command).await,
         Command::Render(args) => render::run(&args),

@@ -24,6 +24,7 @@ mod admission;
 mod backoff;
 mod board;
 mod breaker;
+pub mod bull;
 mod config;
 mod consumer;
 mod doctor;

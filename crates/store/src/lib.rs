@@ -32,6 +32,7 @@ pub mod epochs;
 pub mod expiry;
 pub mod generations;
 pub mod held;
+pub mod import;
 pub mod intake;
 pub mod ledger;
 pub mod migrate;

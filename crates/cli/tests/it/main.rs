@@ -19,5 +19,6 @@ mod commands;
 mod demo;
 mod documents;
 mod moving;
+mod import_bull;
 mod processes;
 mod system;
