@@ -7,6 +7,7 @@ use domain::{Moderation, ModerationFailure, UnknownOutcome};
 use providers::FetchConfig;
 use queue::QueueArgs;
 use store::{DatabaseArgs, ObjectArgs, SealingKeys};
+use secrecy::SecretString;
 
 /// Atelier, a job-processing cluster for AI image generation: the operator's command.
 #[derive(Debug, Parser)]
@@ -283,6 +284,16 @@ pub(crate) struct DemoArgs {
     )]
     pub(crate) catalog: PathBuf,
 
+    /// Who draws: synthetic needs nothing; the others are called for real where their key is set
+    /// (ATELIER_OPENAI_API_KEY, ATELIER_STABILITY_API_KEY, ATELIER_REPLICATE_API_TOKEN) and played by a sandbox where
+    /// it is not
+    #[arg(long, value_enum, default_value_t = DemoProvider::Synthetic)]
+    pub(crate) provider: DemoProvider,
+
+    /// Keys for the real services.
+    #[command(flatten)]
+    pub(crate) keys: DemoKeys,
+
     /// How many workers to start
     #[arg(long, value_name = "N", default_value_t = 2,
           value_parser = clap::value_parser!(u8).range(1..=32))]
@@ -317,6 +328,36 @@ pub(crate) struct MigrateArgs {
     #[arg(long, value_name = "N", default_value_t = 2000,
           value_parser = clap::value_parser!(i64).range(1..=100_000))]
     pub(crate) batch_rows: i64,
+}
+
+/// Accounts at the real services. From the environment only, as keys do not belong on a command line.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DemoKeys {
+    #[arg(long, env = "ATELIER_OPENAI_API_KEY", hide = true)]
+    pub(crate) openai_api_key: Option<SecretString>,
+    #[arg(long, env = "ATELIER_OPENAI_BASE_URL", hide = true)]
+    pub(crate) openai_base_url: Option<String>,
+    #[arg(long, env = "ATELIER_STABILITY_API_KEY", hide = true)]
+    pub(crate) stability_api_key: Option<SecretString>,
+    #[arg(long, env = "ATELIER_STABILITY_BASE_URL", hide = true)]
+    pub(crate) stability_base_url: Option<String>,
+    #[arg(long, env = "ATELIER_REPLICATE_API_TOKEN", hide = true)]
+    pub(crate) replicate_api_token: Option<SecretString>,
+    #[arg(long, env = "ATELIER_REPLICATE_BASE_URL", hide = true)]
+    pub(crate) replicate_base_url: Option<String>,
+}
+
+/// Who draws the demonstration's pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoProvider {
+    /// The provider inside the worker: no key, no network, no money
+    Synthetic,
+    /// OpenAI's image API
+    Openai,
+    /// Stability's v2beta API
+    Stability,
+    /// Replicate
+    Replicate,
 }
 
 #[derive(Debug, Subcommand)]

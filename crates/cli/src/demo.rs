@@ -17,6 +17,7 @@ mod client;
 mod fleet;
 mod folder;
 mod order;
+mod provider;
 mod ready;
 mod seed;
 mod servers;
@@ -47,6 +48,7 @@ struct Stage {
     fleet: fleet::Fleet,
     seeded: seed::Seeded,
     servers: servers::Servers,
+    studio: provider::Studio,
 }
 
 async fn demonstrate(args: &DemoArgs, started: Instant) -> anyhow::Result<()> {
@@ -66,6 +68,12 @@ async fn demonstrate(args: &DemoArgs, started: Instant) -> anyhow::Result<()> {
         output::data(&out.join("summary.json").display().to_string());
         return Ok(());
     }
+    if let Some(bill) = stage.studio.bill() {
+        output::note(&format!(
+            "the sandbox's ledger: {}",
+            serde_json::to_string(&bill)?
+        ));
+    }
     let folder = stage.servers.pictures();
     summary
         .write(&folder, &finished)
@@ -79,7 +87,9 @@ async fn demonstrate(args: &DemoArgs, started: Instant) -> anyhow::Result<()> {
 }
 
 async fn set_up(args: &DemoArgs) -> anyhow::Result<Stage> {
-    let products = crate::commands::catalog::read(&args.catalog)?;
+    let mut products = crate::commands::catalog::read(&args.catalog)?;
+    let studio = provider::Studio::open(args.provider, &args.keys).await?;
+    studio.direct(&mut products);
     output::note("starting PostgreSQL and Redis");
     let servers = servers::Servers::start(args).await?;
     output::note("migrating and seeding");
@@ -88,12 +98,13 @@ async fn set_up(args: &DemoArgs) -> anyhow::Result<Stage> {
         "starting api-lite, {} workers and the scheduler",
         args.workers
     ));
-    let fleet = fleet::Fleet::start(&servers, args.workers).await?;
+    let fleet = fleet::Fleet::start(&servers, args.workers, &studio.settings).await?;
     seed::products(&servers, &seeded, &fleet.api_url, &products).await?;
     Ok(Stage {
         fleet,
         seeded,
         servers,
+        studio,
     })
 }
 

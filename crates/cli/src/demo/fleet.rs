@@ -47,7 +47,11 @@ pub(super) struct Member {
 impl Fleet {
     /// Starts api-lite, whose address the others need for the pictures' addresses, then the rest at
     /// once.
-    pub(super) async fn start(servers: &Servers, workers: u8) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        servers: &Servers,
+        workers: u8,
+        studio: &[(String, String)],
+    ) -> anyhow::Result<Self> {
         let (api, ready) = Starting::spawn(
             servers,
             "api-lite",
@@ -57,10 +61,15 @@ impl Fleet {
         .ready()
         .await?;
         let api_url = address(&ready, "url")?;
-        let public = [("ATELIER_PUBLIC_URL", api_url.as_str())];
+        let mut told = vec![("ATELIER_PUBLIC_URL", api_url.as_str())];
+        told.extend(
+            studio
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        );
         let mut starting = vec![Starting::spawn(servers, "scheduler", 1, &[])?];
         for number in 1..=workers {
-            starting.push(Starting::spawn(servers, "worker", number, &public)?);
+            starting.push(Starting::spawn(servers, "worker", number, &told)?);
         }
         let mut members = Vec::new();
         let mut scheduler_url = String::new();

@@ -12,8 +12,11 @@ use super::client::Client;
 use super::{Stage, elapsed_ms};
 use crate::output;
 
-/// How long one generation may take.
+/// How long one generation may take here.
 const FINISH_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long one may take where a real service draws: minutes are usual there.
+const REAL_WITHIN: Duration = Duration::from_secs(600);
 
 /// How often its state is asked for.
 const ASK_EVERY: Duration = Duration::from_millis(25);
@@ -51,8 +54,12 @@ pub(super) async fn one_per_product(
         accepted.push((product, PublicId::parse(&id)?));
     }
     let mut finished = Vec::new();
+    let within = match stage.studio.is_real {
+        true => REAL_WITHIN,
+        false => FINISH_WITHIN,
+    };
     for (product, id) in accepted {
-        let answer = wait_for(&client, &id).await?;
+        let answer = wait_for(&client, &id, within).await?;
         let pictures = fetch(&client, &answer).await?;
         let after_ms = elapsed_ms(started);
         output::note(&format!(
@@ -90,7 +97,7 @@ fn value_for(zone: &ZoneSpec) -> Option<Value> {
 }
 
 /// Asks for the generation until it has ended.
-async fn wait_for(client: &Client, id: &PublicId) -> anyhow::Result<Value> {
+async fn wait_for(client: &Client, id: &PublicId, within: Duration) -> anyhow::Result<Value> {
     let since = Instant::now();
     let mut said = String::new();
     loop {
@@ -102,8 +109,8 @@ async fn wait_for(client: &Client, id: &PublicId) -> anyhow::Result<Value> {
         }
         match state.as_str() {
             "succeeded" => return Ok(answer),
-            "queued" | "processing" if since.elapsed() < FINISH_WITHIN => sleep(ASK_EVERY).await,
-            "queued" | "processing" => bail!("{id} is still {state} after {FINISH_WITHIN:?}"),
+            "queued" | "processing" if since.elapsed() < within => sleep(ASK_EVERY).await,
+            "queued" | "processing" => bail!("{id} is still {state} after {within:?}"),
             _ => bail!("{id} is {state}: {answer}"),
         }
     }

@@ -33,6 +33,7 @@ fn content(stage: &Stage) -> Value {
         fleet,
         seeded,
         servers,
+        studio,
     } = stage;
     let products: Vec<Value> = seeded
         .products
@@ -58,6 +59,8 @@ fn content(stage: &Stage) -> Value {
         "scheduler_url": fleet.scheduler_url,
         "database_url": servers.database_url,
         "redis_url": servers.redis_url,
+        "provider": studio.name(),
+        "sandbox_url": studio.sandbox_url(),
         "secret_key": seeded.secret_key,
         "publishable_key": seeded.publishable_key,
         "legacy_key": seeded.legacy_key,
@@ -80,6 +83,7 @@ pub(super) fn explain(stage: &Stage, finished: &[Finished], folder: &Path) {
         fleet,
         seeded,
         servers,
+        studio,
     } = stage;
     for one in finished {
         for picture in &one.pictures {
@@ -102,6 +106,7 @@ pub(super) fn explain(stage: &Stage, finished: &[Finished], folder: &Path) {
     }
     output::data(&format!("postgres   {}", servers.database_url));
     output::data(&format!("redis      {}", servers.redis_url));
+    output::data(&format!("provider   {}", studio.address()));
     if let Some(product) = seeded.products.first() {
         output::data("\nTry it yourself:\n");
         output::data(&format!(

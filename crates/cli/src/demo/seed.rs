@@ -18,6 +18,9 @@ use crate::random;
 /// The demo brand's generations a month: enough for any experiment, and still a limit one can lower.
 const GENERATIONS: i32 = 1_000_000;
 
+/// The demo products, as they were read.
+pub(super) type Products = Vec<Checked>;
+
 /// What was put into the database.
 pub(super) struct Seeded {
     pub(super) brand: BrandId,

@@ -9,11 +9,17 @@ use serde_json::Value;
 
 use super::Stage;
 use super::order::Finished;
+use super::provider::Bill;
 
 /// The file's content.
 #[derive(Serialize)]
 pub(super) struct Summary {
     generations: Vec<Entry>,
+    /// Who drew the pictures.
+    provider: &'static str,
+    /// What the sandbox would have billed, where it stood in for the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sandbox: Option<Bill>,
     /// From this program's start until every role was ready.
     startup_ms: u64,
     /// From this program's start until the first picture was here.
@@ -56,6 +62,8 @@ pub(super) async fn of(
     let first_picture_ms = finished.iter().map(|one| one.after_ms).min().unwrap_or(0);
     Ok(Summary {
         generations,
+        provider: stage.studio.name(),
+        sandbox: stage.studio.bill(),
         startup_ms,
         first_picture_ms,
     })
