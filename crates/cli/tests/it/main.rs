@@ -18,7 +18,7 @@ mod cluster;
 mod commands;
 mod demo;
 mod documents;
-mod moving;
 mod import_bull;
+mod moving;
 mod processes;
 mod system;
