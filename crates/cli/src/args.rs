@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use domain::{Moderation, ModerationFailure, UnknownOutcome};
 use providers::FetchConfig;
 use queue::QueueArgs;
-use store::{DatabaseArgs, ObjectArgs, SealingKeys};
 use secrecy::SecretString;
+use store::{DatabaseArgs, ObjectArgs, SealingKeys};
 
 /// Atelier, a job-processing cluster for AI image generation: the operator's command.
 #[derive(Debug, Parser)]

@@ -22,6 +22,8 @@ fn row(operations: Vec<OperationKind>, transparent: bool, images: u32) -> ModelR
         qualities: Vec::new(),
         quality_words: Default::default(),
         max_input_images: images,
+        mask: Default::default(),
+        replicate: None,
         control_syntax: Default::default(),
         recovery: Recovery::Never,
         refusal_charged: Charged::Unknown,
