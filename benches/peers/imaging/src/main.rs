@@ -20,9 +20,6 @@ use tokio::task::JoinSet;
 
 use workload::{Output, Workload};
 
-/// The worker's allocator.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
