@@ -25,6 +25,13 @@ service::metrics! {
         pub running: IntGauge = ("atelier_jobs_running"),
         /// Jobs that living workers can hold at once. Whole service.
         pub slots: IntGauge = ("atelier_fleet_slots"),
+        /// Attempts at providers whose outcome is not known yet, by whether a job under way owns them or
+        /// they wait for aftercare. Whole service.
+        pub attempts_open: IntGaugeVec =
+            ("atelier_attempts_open", labels ["state", "owner"]),
+        /// How long ago the oldest of them was opened. Whole service.
+        pub attempts_open_oldest_seconds: GaugeVec =
+            ("atelier_attempts_open_oldest_seconds", labels ["state", "owner"]),
         /// Entries of a lane's stream, those delivered but not settled included. Whole service.
         pub stream_length: IntGaugeVec = ("atelier_stream_length_entries", labels ["lane"]),
         /// Entries that the dispatcher fills a lane's stream up to.

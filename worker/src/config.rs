@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use clap::Parser;
 use domain::RetryPolicy;
 use providers::{FetchConfig, ProvidersConfig};
@@ -12,6 +13,7 @@ use service::CommonArgs;
 use store::{DatabaseArgs, ObjectArgs};
 use url::Url;
 
+use crate::aftercare;
 use crate::routing_args::RoutingArgs;
 
 /// How long a draining worker lets its jobs finish: the longest provider call that the default
@@ -86,6 +88,18 @@ pub struct WorkerArgs {
     )]
     pub font_pack_dir: Option<PathBuf>,
 
+    /// How often it is looked for calls that ended jobs left open; also the first wait between two
+    /// questions about one, which doubles up to ten minutes
+    #[arg(long, env = "ATELIER_AFTERCARE_PERIOD_MS", value_name = "MS", help_heading = "Lost calls",
+          default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(50..=600_000))]
+    pub aftercare_period_ms: u64,
+
+    /// When a call of an ended job that nobody can tell about is given up: its reserve then counts as spent
+    #[arg(long, env = "ATELIER_UNKNOWN_MAX_AGE_SECONDS", value_name = "SECONDS",
+          help_heading = "Lost calls", default_value_t = 86_400,
+          value_parser = clap::value_parser!(u32).range(1..=2_592_000))]
+    pub unknown_max_age_seconds: u32,
+
     /// PostgreSQL.
     #[command(flatten)]
     pub database: DatabaseArgs,
@@ -155,6 +169,14 @@ impl WorkerArgs {
             base: Duration::from_millis(self.retry_base_ms),
             cap: Duration::from_millis(self.retry_cap_ms),
             max_tries: self.retry_max_tries,
+        }
+    }
+
+    /// How calls that ended jobs left open are looked after.
+    pub(crate) fn aftercare(&self) -> aftercare::Settings {
+        aftercare::Settings {
+            period: Duration::from_millis(self.aftercare_period_ms),
+            max_age: TimeDelta::seconds(i64::from(self.unknown_max_age_seconds)),
         }
     }
 

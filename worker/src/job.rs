@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use domain::UnknownOutcome;
 use serde_json::Value;
 use service::Timer;
 use store::claims::Claimed;
@@ -26,6 +27,8 @@ pub(crate) struct Job {
     pub(crate) claimed_at: Instant,
     /// Until when a provider may be waited for.
     pub(crate) deadline: Option<Instant>,
+    /// What its brand wants where nobody can tell whether a call was paid.
+    pub(crate) unknown_outcome: UnknownOutcome,
     /// The prompt, once built.
     pub(crate) final_prompt: Option<String>,
     /// The candidates that were considered when no picture came of it.
@@ -93,6 +96,7 @@ impl Job {
             hold,
             claimed_at,
             deadline,
+            unknown_outcome: UnknownOutcome::default(),
             final_prompt: None,
             considered: None,
             stages,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::Clock;
 use service::telemetry::error_chain;
 use service::{BatchConfig, BatchMetrics, Batcher, BoxError, Context};
+use store::budgets::BudgetAlert;
 use store::ledger::{self, AttemptUpdate, NewAttempt, Opened, Recorded};
 use store::{Database, StoreError};
 
@@ -123,7 +124,7 @@ async fn record_batch(
     batch: Vec<AttemptUpdate>,
 ) -> Vec<Written> {
     if let Ok(recorded) = record_rows(&db, clock.as_ref(), &batch).await {
-        announce(&metrics, &recorded);
+        announce(&metrics, &recorded.alerts);
         return recorded.written.into_iter().map(Some).collect();
     }
     let mut results = Vec::with_capacity(batch.len());
@@ -134,7 +135,7 @@ async fn record_batch(
             tracing::error!(%job, error = error_chain(error), "a ledger row is refused");
         });
         if let Ok(recorded) = &written {
-            announce(&metrics, recorded);
+            announce(&metrics, &recorded.alerts);
         }
         results.push(written.ok().and_then(|rows| rows.written.first().copied()));
     }
@@ -150,8 +151,8 @@ async fn record_rows(
 }
 
 /// Tells of budgets that came near their end or reached it: once for each brand, share and period.
-fn announce(metrics: &WorkerMetrics, recorded: &Recorded) {
-    for alert in &recorded.alerts {
+pub(crate) fn announce(metrics: &WorkerMetrics, alerts: &[BudgetAlert]) {
+    for alert in alerts {
         tracing::warn!(brand = %alert.brand, percent = alert.percent, "a budget is used up so far");
         let percent = alert.percent.to_string();
         let counter = &metrics.budget_alerts_total;

@@ -12,6 +12,7 @@
 //! | `fonts`, `brand_fonts` | the font pack's folder; a brand's own fonts |
 //! | `prompt`, `inputs`, `spend`, `layers`, `output`, `report` | its stages |
 //! | `keyring`, `routing_args` | which keys may be spent on, and the settings of who is asked |
+//! | `aftercare` | the calls that ended and held jobs left open |
 //! | `ledger`, `settle` | batched writes under the job's lease |
 //!
 //! Invariants:
@@ -26,6 +27,7 @@
 //! It deliberately decides neither which job is next (dispatcher and queue) nor what a job costs the
 //! brand (billing).
 
+mod aftercare;
 mod bases;
 mod brand_fonts;
 mod claim;

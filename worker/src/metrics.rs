@@ -30,6 +30,12 @@ service::metrics! {
         /// of a US dollar. It reaches no invoice.
         pub(crate) duplicate_spend_micros_total: IntCounterVec =
             ("atelier_provider_duplicate_spend_micros_total", labels ["provider"]),
+        /// Attempts given up although they may have been paid, by who decided: a brand's policy or age.
+        pub(crate) attempts_lost_total: IntCounterVec =
+            ("atelier_provider_attempts_lost_total", labels ["provider", "decided_by"]),
+        /// Questions about attempts that ended or held jobs had left open, by what was found.
+        pub(crate) attempts_reconciled_total: IntCounterVec =
+            ("atelier_provider_attempts_reconciled_total", labels ["provider", "outcome"]),
         /// Calls to providers that ended, by what came of them: done, or the code of the error.
         pub(crate) provider_calls_total: IntCounterVec =
             ("atelier_provider_calls_total", labels ["provider", "model", "outcome"]),

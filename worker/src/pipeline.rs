@@ -100,6 +100,7 @@ async fn work(
 /// The stages.
 async fn make(worker: &Worker, job: &mut Job, entry: &Arc<CatalogEntry>) -> Result<Outcome, Stop> {
     let product = &entry.product;
+    job.unknown_outcome = entry.policy.unknown_outcome;
     let mut customizations = inputs::customizations(worker, job, entry).await?;
     let stage = Stage::begin(&worker.metrics, "prompt");
     let building = prompt::build(worker, &job.claim, entry, &customizations);

@@ -23,7 +23,7 @@ use crate::metrics::WorkerMetrics;
 use crate::session::{LeaseKeeper, keep_lease};
 use crate::settle::Settler;
 use crate::worker::{Settings, Worker};
-use crate::{claim, ids, watch};
+use crate::{aftercare, claim, ids, watch};
 
 /// Who this process is.
 pub const ROLE: Role = Role {
@@ -108,6 +108,7 @@ fn worker(
             fallback: args.routing.provider_fallback.clone(),
             max_calls: args.routing.provider_max_calls,
             patience: Duration::from_millis(args.routing.provider_patience_ms),
+            aftercare: args.aftercare(),
         },
         clock,
         shutdown: context.shutdown().clone(),
@@ -156,6 +157,10 @@ fn spawn(context: &Context, worker: &Arc<Worker>, idle: &CancellationToken) {
     tasks.spawn(
         "spent-cents",
         watch::spent_cents(Arc::clone(worker), idle.clone()),
+    );
+    tasks.spawn(
+        "aftercare",
+        aftercare::run(Arc::clone(worker), idle.clone()),
     );
     tasks.spawn("strays", watch::strays(Arc::clone(worker), idle.clone()));
     tasks.spawn_essential(

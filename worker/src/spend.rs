@@ -11,7 +11,8 @@ use bytes::Bytes;
 use domain::{AttemptId, BuiltPrompt, Micros};
 use providers::{ErrorKind, ImageRequest, Next};
 use service::telemetry::error_chain;
-use store::ledger::{self, NewAttempt, OpenState};
+use store::ledger::{self, AttemptEvent, AttemptUpdate, NewAttempt, OpenState};
+use store::objects::raw_key;
 
 use self::call::{Call, End, Step};
 use self::plan::{Pick, Plan};
@@ -78,6 +79,11 @@ async fn resume(
     if open.state == OpenState::Fetched {
         return fetched_before(worker, open).await.map(Some);
     }
+    if open.provider_ref.is_none()
+        && let Some(paid) = stored_before(worker, job, open).await?
+    {
+        return Ok(Some(paid));
+    }
     let provider = worker.providers.get(&open.provider).map_err(|error| {
         tracing::error!(%error, "the provider of an open attempt is gone");
         Stop::Held(format!("provider_gone: {}", open.provider))
@@ -92,7 +98,7 @@ async fn resume(
         Stop::Held("provider_key_gone".to_owned())
     })?;
     let call = Call::new(worker, job, provider, credential, open.id, &open.model)
-        .left_by_an_earlier_owner(open.opened_at);
+        .left_by_an_earlier_owner(open);
     let first = match (open.state, &open.provider_ref) {
         (OpenState::Accepted, Some(provider_ref)) => Step::Poll {
             provider_ref: provider_ref.clone(),
@@ -106,7 +112,13 @@ async fn resume(
         End::Paid(paid) => Ok(Some(paid)),
         End::NotAccepted => Ok(None),
         // The call is over without a picture; whether another is made is decided like after one of ours.
-        End::Closed(closed) => Err(verdict::of_closed(worker, job, closed.kind, closed.next)),
+        End::Closed(closed) => {
+            let stop = verdict::of_closed(worker, job, closed.kind, closed.next);
+            if matches!(stop, Stop::Retry { .. }) {
+                worker.count_spent_in_vain(&open.provider, closed.cost);
+            }
+            Err(stop)
+        }
     }
 }
 
@@ -131,6 +143,48 @@ async fn fetched_before(worker: &Worker, open: &ledger::OpenAttempt) -> Result<P
         tokens: open.tokens,
         notes: Vec::new(),
     })
+}
+
+/// An answer that an earlier owner stored and died before it could write that down. What it cost stood in
+/// the answer's head, so the whole reserve counts.
+async fn stored_before(
+    worker: &Worker,
+    job: &Job,
+    open: &ledger::OpenAttempt,
+) -> Result<Option<Paid>, Stop> {
+    let lease = job.claim.lease;
+    let key = raw_key(lease.job, open.id);
+    let found = worker.objects.get(&key).await.map_err(|error| {
+        tracing::warn!(
+            error = error_chain(&error),
+            "the object store cannot be read"
+        );
+        Stop::passing("object_store_unavailable")
+    })?;
+    let Some(bytes) = found else { return Ok(None) };
+    tracing::info!(attempt = %open.id, "its answer was stored and not written down");
+    let event = AttemptEvent::Fetched {
+        raw_key: key,
+        provider_ref: None,
+        cost: open.reserved,
+        tokens: None,
+    };
+    let update = AttemptUpdate {
+        id: open.id,
+        lease,
+        event,
+    };
+    worker.ledger.record(update).await?;
+    Ok(Some(Paid {
+        attempt: open.id,
+        provider: open.provider.clone(),
+        model: open.model.clone(),
+        provider_ref: None,
+        bytes,
+        cost: open.reserved,
+        tokens: None,
+        notes: Vec::new(),
+    }))
 }
 
 /// Asks one candidate after the other until one brings a picture or none is left. Each attempt is closed
@@ -228,6 +282,7 @@ async fn attempt(
         attempt,
         &pick.model,
     )
+    .with_reserve(prepared.price)
     .with_permit(pick.take_permit());
     let end = call.walk(Step::Submit(Box::new(prepared))).await;
     end.map(Some)

@@ -8,10 +8,13 @@ use imaging::{Fonts, Pool};
 use providers::{Fetcher, Providers};
 use queue::{Health, Limits, Queue};
 use service::{ShutdownHandle, Tasks};
+use store::budgets::BudgetAlert;
+use store::ledger::LostBy;
 use store::{Database, Objects};
 use tokio::sync::Semaphore;
 use url::Url;
 
+use crate::aftercare;
 use crate::bases::Bases;
 use crate::brand_fonts::BrandFonts;
 use crate::held::Held;
@@ -61,6 +64,7 @@ pub(crate) struct Settings {
     pub(crate) max_calls: u32,
     /// How long a job waits in its slot for a limit before the next candidate is asked.
     pub(crate) patience: Duration,
+    pub(crate) aftercare: aftercare::Settings,
 }
 
 impl Worker {
@@ -69,5 +73,16 @@ impl Worker {
         let spent = u64::try_from(cost.0).unwrap_or(0);
         let counter = &self.metrics.duplicate_spend_micros_total;
         counter.with_label_values(&[provider]).inc_by(spent);
+    }
+
+    /// Counts an attempt that was given up although it may have been paid.
+    pub(crate) fn count_lost(&self, provider: &str, by: LostBy) {
+        let counter = &self.metrics.attempts_lost_total;
+        counter.with_label_values(&[provider, by.as_str()]).inc();
+    }
+
+    /// Tells of budgets that came near their end or reached it.
+    pub(crate) fn announce(&self, alerts: &[BudgetAlert]) {
+        crate::ledger::announce(&self.metrics, alerts);
     }
 }

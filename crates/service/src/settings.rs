@@ -7,6 +7,7 @@
 /// command compares this list with what the programs really take.
 pub const SETTINGS: &[&str] = &[
     "ATELIER_ADMIN_LISTEN",
+    "ATELIER_AFTERCARE_PERIOD_MS",
     "ATELIER_API_BATCH_ITEMS",
     "ATELIER_API_BATCH_QUEUE",
     "ATELIER_API_BATCH_SLOTS",
@@ -81,6 +82,7 @@ pub const SETTINGS: &[&str] = &[
     "ATELIER_SYNTHETIC_LATENCY_MS",
     "ATELIER_SYNTHETIC_PRICE_MICROS",
     "ATELIER_SYNTHETIC_THREADS",
+    "ATELIER_UNKNOWN_MAX_AGE_SECONDS",
     "ATELIER_WORKER_IMAGING_THREADS",
     "ATELIER_WORKER_SLOTS",
     // Of our own scripts: building, testing and the demonstration.

@@ -205,7 +205,9 @@ async fn load(
             g."completedAt" AS completed_at, g."expiresAt" AS expires_at,
             (SELECT jsonb_agg(jsonb_build_object('attempt', a.id, 'provider', a.provider,
                 'model', a.model, 'key', a.key_id, 'state', a.state, 'error_code', a.error_code,
-                'cost_micros', a.cost_micros, 'considered', a.route) ORDER BY a.opened_at, a.id)
+                'cost_micros', a.cost_micros, 'considered', a.route, 'opened_at', a.opened_at,
+                'closed_at', a.closed_at, 'lost_by', a.lost_by, 'asks', a.asks,
+                'ask_at', a.ask_at) ORDER BY a.opened_at, a.id)
              FROM atelier.attempt a WHERE a.job_id = j.id) AS attempts
         FROM atelier.job j
         JOIN "Generation" g ON g.id = j.id::text

@@ -5,6 +5,10 @@
 //! `accepted` is polled by its id, `fetched` is taken from the object store, `submitting` is
 //! reconciled and never sent again without proof that the first was not accepted.
 //!
+//! Where nobody can tell, an attempt may be given up as lost ([`AttemptEvent::Lost`]): it is closed with
+//! the whole of its reserve as its cost, because that may have been spent. How many attempts of a job were
+//! lost is what the ledger says ([`lost`]) and nobody else, so that "once more" is once in a job's life.
+//!
 //! Every write demands the lease it was claimed under; a zombie's write changes nothing. The job's row is
 //! locked against moves until the write is committed, so that a lease cannot be lost between the look
 //! and the commit and a new owner always sees what the old one wrote.
@@ -34,6 +38,28 @@ pub enum OpenState {
     Fetched,
 }
 
+/// Who gave an attempt up that may have been paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LostBy {
+    /// The brand's policy, which sends once more.
+    RetryOnce,
+    /// The brand's policy, which lets the generation fail.
+    Fail,
+    /// Its age: its job had ended, and nobody could tell for as long as the settings say.
+    MaxAge,
+}
+
+impl LostBy {
+    /// As it stands in the ledger and in labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RetryOnce => "retry_once",
+            Self::Fail => "fail",
+            Self::MaxAge => "max_age",
+        }
+    }
+}
+
 /// An attempt that an earlier owner left open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenAttempt {
@@ -55,6 +81,8 @@ pub struct OpenAttempt {
     pub raw_key: Option<String>,
     /// What it cost, once known.
     pub cost: Micros,
+    /// The most it may cost.
+    pub reserved: Micros,
     /// Tokens it used, where the provider counts them.
     pub tokens: Option<i32>,
 }
@@ -142,6 +170,13 @@ pub enum AttemptEvent {
     },
     /// Nobody can tell yet.
     Unknown {
+        /// Our stable code of the reason.
+        code: String,
+    },
+    /// Nobody will tell: it is closed, and its reserve counts as spent.
+    Lost {
+        /// Who decided.
+        by: LostBy,
         /// Our stable code of the reason.
         code: String,
     },
@@ -251,16 +286,17 @@ pub async fn record(
         SET state = u.state,
             provider_ref = COALESCE(u.provider_ref, a.provider_ref),
             raw_key = COALESCE(u.raw_key, a.raw_key),
-            cost_micros = u.cost_micros,
+            cost_micros = CASE WHEN u.lost_by IS NULL THEN u.cost_micros ELSE a.reserved_micros END,
             tokens = COALESCE(u.tokens, a.tokens),
             error_code = u.error_code,
+            lost_by = u.lost_by,
             closed_at = CASE WHEN u.state = 'rejected' THEN $11::timestamptz END
         FROM (
             SELECT u.*, o.cost_micros AS booked
             FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[],
-                $7::text[], $8::bigint[], $9::int[], $10::text[])
+                $7::text[], $8::bigint[], $9::int[], $10::text[], $12::text[])
                 AS u (id, job_id, fence, session_id, state, provider_ref, raw_key, cost_micros,
-                      tokens, error_code)
+                      tokens, error_code, lost_by)
             JOIN atelier.job j ON j.id = u.job_id AND j.fence = u.fence
                 AND j.session_id = u.session_id AND j.state = 'running'
             JOIN atelier.attempt o ON o.id = u.id
@@ -280,7 +316,8 @@ pub async fn record(
         &column(&flat, |f| f.cost_micros),
         &column(&flat, |f| f.tokens) as &[Option<i32>],
         &column(&flat, |f| f.error_code.clone()) as &[Option<String>],
-        now
+        now,
+        &column(&flat, |f| f.lost_by.map(|by| by.as_str().to_owned())) as &[Option<String>]
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -307,6 +344,7 @@ struct FlatUpdate {
     cost_micros: i64,
     tokens: Option<i32>,
     error_code: Option<String>,
+    lost_by: Option<LostBy>,
 }
 
 fn flatten(update: &AttemptUpdate) -> FlatUpdate {
@@ -327,7 +365,7 @@ fn flatten(update: &AttemptUpdate) -> FlatUpdate {
             raw_key: Some(raw_key),
             cost_micros: cost.0,
             tokens,
-            error_code: None,
+            ..FlatUpdate::default()
         },
         AttemptEvent::Rejected { code, cost } => FlatUpdate {
             state: "rejected",
@@ -340,11 +378,33 @@ fn flatten(update: &AttemptUpdate) -> FlatUpdate {
             error_code: Some(code),
             ..FlatUpdate::default()
         },
+        AttemptEvent::Lost { by, code } => FlatUpdate {
+            state: "rejected",
+            error_code: Some(code),
+            lost_by: Some(by),
+            ..FlatUpdate::default()
+        },
     }
 }
 
 fn column<I, T>(batch: &[I], of: impl Fn(&I) -> T) -> Vec<T> {
     batch.iter().map(of).collect()
+}
+
+/// How many attempts of a job were lost in all its life.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn lost(db: &Database, job: GenerationId) -> Result<i64, StoreError> {
+    let mut connection = db.connection().await?;
+    Ok(sqlx::query_scalar!(
+        r#"-- store::ledger::lost
+        SELECT count(*) AS "count!" FROM atelier.attempt
+        WHERE job_id = $1 AND lost_by IS NOT NULL"#,
+        job.0
+    )
+    .fetch_one(&mut *connection)
+    .await?)
 }
 
 /// What is open in the ledger for these jobs.
@@ -355,7 +415,7 @@ pub(crate) async fn open_attempts(
     let rows = sqlx::query!(
         r#"-- store::ledger::open_attempts
         SELECT id, job_id, state, provider, model, key_id, opened_at, provider_ref, raw_key,
-            cost_micros, tokens
+            cost_micros, reserved_micros, tokens
         FROM atelier.attempt
         WHERE job_id = ANY($1) AND state IN ('submitting', 'accepted', 'unknown', 'fetched')"#,
         jobs
@@ -374,6 +434,7 @@ pub(crate) async fn open_attempts(
                 provider_ref: row.provider_ref,
                 raw_key: row.raw_key,
                 cost: Micros(row.cost_micros),
+                reserved: Micros(row.reserved_micros),
                 tokens: row.tokens,
             };
             Ok((row.job_id, attempt))
@@ -381,7 +442,7 @@ pub(crate) async fn open_attempts(
         .collect()
 }
 
-fn open_state(text: &str, job: Uuid) -> Result<OpenState, StoreError> {
+pub(crate) fn open_state(text: &str, job: Uuid) -> Result<OpenState, StoreError> {
     match text {
         "submitting" => Ok(OpenState::Submitting),
         "accepted" => Ok(OpenState::Accepted),

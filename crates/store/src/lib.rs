@@ -17,6 +17,7 @@ mod metrics;
 mod outbox;
 mod time;
 
+pub mod aftercare;
 pub mod api_keys;
 pub mod ar_views;
 pub mod brand_fonts;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::{Clock, Lane};
 use queue::Queue;
 use store::Database;
+use store::aftercare::OpenCount;
 use store::dispatch::LaneDepth;
 
 use crate::duty::{Duty, Progress};
@@ -65,6 +66,30 @@ impl Observe {
             .with_label_values(lane)
             .set(oldest);
     }
+
+    fn set_attempts(&self, now: DateTime<Utc>, counts: &[OpenCount]) {
+        self.forget_attempts();
+        for open in counts {
+            let owner = match open.is_owned {
+                true => "job",
+                false => "aftercare",
+            };
+            let labels = &[open.state.as_str(), owner];
+            let metrics = &self.metrics;
+            let number = metrics.attempts_open.with_label_values(labels);
+            number.set(gauge(open.count));
+            let oldest = metrics
+                .attempts_open_oldest_seconds
+                .with_label_values(labels);
+            oldest.set(wait_seconds(now, Some(open.oldest)));
+        }
+    }
+
+    /// What is not open any more is not exported.
+    fn forget_attempts(&self) {
+        self.metrics.attempts_open.reset();
+        self.metrics.attempts_open_oldest_seconds.reset();
+    }
 }
 
 /// How long something due since `since` has been waiting, in seconds; 0 for nothing.
@@ -90,6 +115,7 @@ impl Duty for Observe {
         self.metrics.running.set(gauge(depth.running));
         let slots = store::sessions::fleet_slots(&self.db).await?;
         self.metrics.slots.set(i64::from(slots));
+        self.set_attempts(now, &store::aftercare::open_counts(&self.db).await?);
         for (lane, length) in self.queue.lengths().await? {
             let stream = self
                 .metrics
@@ -114,6 +140,7 @@ impl Duty for Observe {
             metrics.stream_length.with_label_values(lane).set(0);
             metrics.oldest_wait_seconds.with_label_values(lane).set(0.0);
         }
+        self.forget_attempts();
         metrics.running.set(0);
         metrics.slots.set(0);
     }

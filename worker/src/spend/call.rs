@@ -7,15 +7,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use domain::{AttemptId, Micros};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{AttemptId, FailureCode, Micros, UnknownOutcome};
 use providers::{
     CallContext, Canceled, Credential, ErrorKind, Finished, Next, OpenAttempt, Polled, Prepared,
     Provider, ProviderError, RateHints, Reconciled, Submitted,
 };
 use queue::Permit;
 use service::telemetry::error_chain;
-use store::ledger::{AttemptEvent, AttemptUpdate};
+use store::ledger::{self, AttemptEvent, AttemptUpdate, LostBy};
 use store::objects::raw_key;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -34,6 +34,12 @@ const POLL_PAUSE: Duration = Duration::from_millis(10);
 /// How long asking a provider what became of a call, or to stop it, may take.
 const ASK_LIMIT: Duration = Duration::from_secs(15);
 
+/// After a question without an answer, asking waits this long at least.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// While an attempt is younger than this, asking about it costs its job no try. Providers need up to a
+/// minute until their lists show a call.
+const ASKING_PATIENCE: TimeDelta = TimeDelta::minutes(10);
+
 /// One open attempt.
 pub(super) struct Call<'a> {
     worker: &'a Worker,
@@ -42,6 +48,8 @@ pub(super) struct Call<'a> {
     credential: Credential,
     attempt: AttemptId,
     model: String,
+    /// The most it may cost.
+    reserved: Micros,
     /// Not after the provider first heard of it.
     opened_at: DateTime<Utc>,
     /// Until when the provider may be waited for.
@@ -116,6 +124,7 @@ impl<'a> Call<'a> {
             credential,
             attempt,
             model: model.to_owned(),
+            reserved: Micros::ZERO,
             opened_at: worker.clock.now(),
             deadline: job.deadline.map_or(own, |deadline| deadline.min(own)),
             resumed: false,
@@ -131,10 +140,16 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The same call, opened by somebody else at some time after `since`.
-    pub(super) fn left_by_an_earlier_owner(self, since: DateTime<Utc>) -> Self {
+    /// The same call with what was reserved for it.
+    pub(super) fn with_reserve(self, reserved: Micros) -> Self {
+        Self { reserved, ..self }
+    }
+
+    /// The same call, opened by somebody else.
+    pub(super) fn left_by_an_earlier_owner(self, open: &ledger::OpenAttempt) -> Self {
         Self {
-            opened_at: since,
+            reserved: open.reserved,
+            opened_at: open.opened_at,
             resumed: true,
             ..self
         }
@@ -320,16 +335,70 @@ impl<'a> Call<'a> {
                 Ok(Walked::On(Step::Accepted { provider_ref }))
             }
             Ok(Reconciled::Unknown) if self.job.is_late() => Err(Stop::Expired),
-            Ok(Reconciled::Unknown) => Err(Stop::Held(format!("outcome_unknown: {}", kind.code()))),
-            // The attempt stays open; asking is repeated as long as there are tries.
+            Ok(Reconciled::Unknown) => self.nobody_knows(kind).await,
             Err(error) => {
+                let after = match error.next() {
+                    Next::PollAfter(after) => Some(after),
+                    _ => None,
+                };
+                let error = error_chain(&error);
                 tracing::warn!(error, attempt = %self.attempt, "cannot ask what became of a call");
-                match verdict::retry(self.worker, self.job, ErrorKind::Network, None) {
-                    Stop::Failed(_) => Err(Stop::Held("outcome_unknown: cannot ask".to_owned())),
-                    retry => Err(retry),
-                }
+                Err(self.ask_again(after))
             }
         }
+    }
+
+    /// What comes of a job whose call cannot be asked about now. The attempt stays open; asking is
+    /// repeated, and while it is young no try is counted for it.
+    fn ask_again(&self, after: Option<Duration>) -> Stop {
+        let (worker, job) = (self.worker, self.job);
+        let is_young = worker.clock.now() - self.opened_at < ASKING_PATIENCE;
+        match verdict::retry(worker, job, ErrorKind::Network, after) {
+            Stop::Retry { after, code, .. } => Stop::Retry {
+                after,
+                counted: !is_young,
+                code,
+            },
+            // Whoever is not to be asked by a person is asked again by aftercare.
+            _ => match job.unknown_outcome {
+                UnknownOutcome::Hold => Stop::Held("outcome_unknown: cannot ask".to_owned()),
+                UnknownOutcome::Fail | UnknownOutcome::RetryOnce => {
+                    Stop::Failed(FailureCode::OutcomeUnknown)
+                }
+            },
+        }
+    }
+
+    /// The provider has no way to tell what became of the call: the brand's policy decides. A job is sent
+    /// once more once in its life, as the ledger counts it, whoever worked on it before.
+    async fn nobody_knows(&self, kind: ErrorKind) -> Result<Walked, Stop> {
+        let (worker, job) = (self.worker, self.job);
+        let by = match job.unknown_outcome {
+            UnknownOutcome::Hold => {
+                return Err(Stop::Held(format!("outcome_unknown: {}", kind.code())));
+            }
+            UnknownOutcome::Fail => LostBy::Fail,
+            UnknownOutcome::RetryOnce => LostBy::RetryOnce,
+        };
+        let lost = ledger::lost(&worker.db, job.claim.lease.job).await;
+        let lost = lost.map_err(|error| {
+            tracing::warn!(error = error_chain(&error), "the ledger cannot be read");
+            Stop::passing("ledger_unavailable")
+        })?;
+        let retry = verdict::retry(worker, job, kind, None);
+        let once_more = by == LostBy::RetryOnce && lost == 0 && matches!(retry, Stop::Retry { .. });
+        let code = kind.code().to_owned();
+        self.record(AttemptEvent::Lost { by, code }).await?;
+        worker.count_lost(self.provider.name(), by);
+        if !once_more {
+            return Err(Stop::Failed(FailureCode::OutcomeUnknown));
+        }
+        tracing::warn!(attempt = %self.attempt, "a call is lost; another is made in its place");
+        Ok(Walked::Ended(End::Closed(Closed {
+            kind,
+            next: Next::OtherProvider,
+            cost: self.reserved,
+        })))
     }
 
     /// Ends a call that nobody waits for any more, and writes down what it cost.
@@ -383,7 +452,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    async fn ask_what_became(&self) -> Result<Reconciled, String> {
+    async fn ask_what_became(&self) -> Result<Reconciled, ProviderError> {
         let open = OpenAttempt {
             attempt: self.attempt,
             model: self.model.clone(),
@@ -391,8 +460,16 @@ impl<'a> Call<'a> {
         };
         let limit = Instant::now() + ASK_LIMIT;
         match timeout_at(limit, self.provider.reconcile(&open, self.until(limit))).await {
-            Ok(answer) => answer.map_err(|error| error_chain(&error)),
-            Err(_) => Err("no answer in time".to_owned()),
+            Ok(answer) => answer,
+            Err(_) => {
+                let (name, kind) = (self.provider.name(), ErrorKind::Timeout);
+                Err(ProviderError::poll_failed(
+                    name,
+                    kind,
+                    ASK_AGAIN,
+                    "no answer in time",
+                ))
+            }
         }
     }
 
