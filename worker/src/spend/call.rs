@@ -231,6 +231,7 @@ impl<'a> Call<'a> {
     }
 
     async fn poll(&self, provider_ref: String, after: Duration) -> Result<Walked, Stop> {
+        let soft = self.worker.shutdown.soft();
         let asking = async {
             sleep(after.max(POLL_PAUSE)).await;
             let call = self.until(self.deadline);
@@ -239,6 +240,8 @@ impl<'a> Call<'a> {
         let stop = tokio::select! {
             biased;
             () = self.job.hold.cancel.cancelled() => Stop::Canceled,
+            // The ledger has its reference: the next owner goes on polling, and a stop need not wait.
+            () = soft.cancelled() => return Err(Stop::HandBack),
             answer = timeout_at(self.deadline, asking) => match answer {
                 Ok(Ok(Polled::Finished(finished))) => {
                     return Ok(Walked::On(Step::Finished(finished)));

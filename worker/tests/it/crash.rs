@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use domain::{AttemptId, Clock, GenerationId, Micros, SessionId};
+use domain::{AttemptId, Clock, GenerationId, Micros, SessionId, UnknownOutcome};
 use imaging::{Format, Picture, encode};
 use providers::Reconciled;
 use store::claims::{self, Claimed};
@@ -19,7 +19,7 @@ use crate::studio::{Manner, PRICE, Studio};
 use crate::world::{PATIENCE, World};
 
 /// A job whose owner died after it wrote these events about an attempt.
-async fn left_behind(world: &World, events: Vec<AttemptEvent>) -> (GenerationId, AttemptId) {
+pub async fn left_behind(world: &World, events: Vec<AttemptEvent>) -> (GenerationId, AttemptId) {
     let id = world.accept(&world.request("studio")).await;
     let claimed = claimed_by_the_dying(world, id).await;
     // Older than whatever a worker opens afterwards.
@@ -31,7 +31,7 @@ async fn left_behind(world: &World, events: Vec<AttemptEvent>) -> (GenerationId,
         model: "easel-1".to_owned(),
         brand_id: claimed.brand_id.clone(),
         key_id: "none".to_owned(),
-        reserve: Micros(1),
+        reserve: PRICE,
         route: None,
     };
     let now = world.clock.now();
@@ -57,7 +57,7 @@ async fn left_behind(world: &World, events: Vec<AttemptEvent>) -> (GenerationId,
     (id, attempt)
 }
 
-async fn claimed_by_the_dying(world: &World, id: GenerationId) -> Claimed {
+pub async fn claimed_by_the_dying(world: &World, id: GenerationId) -> Claimed {
     let session = SessionId(Uuid::now_v7());
     let new = NewSession {
         id: session,
@@ -75,7 +75,7 @@ async fn claimed_by_the_dying(world: &World, id: GenerationId) -> Claimed {
         .remove(0)
 }
 
-async fn declare_dead(world: &World, session: SessionId) {
+pub async fn declare_dead(world: &World, session: SessionId) {
     let expire = "UPDATE atelier.worker_session SET expires_at = now() - interval '1 s'
         WHERE id = $1";
     world.execute(expire, &[&session.0]).await;
@@ -106,8 +106,9 @@ async fn an_attempt_proved_not_to_be_accepted_is_closed_and_another_is_paid() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_attempt_nobody_can_tell_about_is_never_sent_again() {
+async fn an_attempt_nobody_can_tell_about_is_never_sent_again_where_a_person_decides() {
     let world = World::new().await;
+    world.when_unknown(UnknownOutcome::Hold).await;
     let (id, _) = left_behind(&world, vec![]).await;
     let studio = Studio::opened(Manner::AtOnce, Reconciled::Unknown);
     let worker = world.worker([studio.clone() as _]).await;

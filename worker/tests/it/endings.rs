@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{Clock, GenerationId};
+use domain::{Clock, GenerationId, UnknownOutcome};
 use providers::{ErrorKind, Next, ProviderError, Reconciled, Synthetic, SyntheticConfig};
 use serde_json::json;
 use store::cancel::{CancelOutcome, cancel};
@@ -183,6 +183,7 @@ async fn a_lost_answer_is_found_again_and_never_sent_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_answer_that_cannot_be_found_holds_the_job_with_its_reason() {
     let (world, worker, studio) = with_studio(Manner::AtOnce, Reconciled::Unknown).await;
+    world.when_unknown(UnknownOutcome::Hold).await;
     studio.fail_with([answer_lost as _]);
     let id = world.submit(&world.request("studio")).await;
     world.until_state(id, "held").await;

@@ -13,10 +13,13 @@
     reason = "tests"
 )]
 
+mod aftercare;
 mod crash;
+mod crash_points;
 mod drain;
 mod endings;
 mod fleet;
+mod lost;
 mod one_job;
 mod process;
 mod routing;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use domain::{
     BrandId, Clock, Customizations, GenerationId, Lane, Plan, ProductSpec, PublicId, SessionId,
+    UnknownOutcome,
 };
 use imaging::{Format, Picture, encode};
 use providers::{Provider, Providers};
@@ -15,6 +16,7 @@ use service::{Context, ShutdownHandle, ShutdownReason};
 use store::brands::{self, NewBrand};
 use store::intake::{self, Accepted, Client, NewGeneration};
 use store::objects::base_image_key;
+use store::policies::{self, PolicyChange};
 use store::{Database, DatabaseArgs, ObjectArgs, Objects, StoreError, StoreMetrics};
 use testkit::{ManualClock, TestDatabase, servers, wait};
 use tokio_postgres::types::ToSql;
@@ -146,6 +148,17 @@ impl World {
             option: None,
             idempotency: None,
         }
+    }
+
+    /// What the brand wants where nobody can tell whether a call was paid.
+    pub async fn when_unknown(&self, policy: UnknownOutcome) {
+        let change = PolicyChange {
+            unknown_outcome: Some(policy),
+            ..PolicyChange::default()
+        };
+        policies::change(&self.db, self.clock.now(), &self.brand, &change)
+            .await
+            .unwrap();
     }
 
     /// Accepts a request without sending it anywhere.
