@@ -7,7 +7,7 @@
 # The files come from Debian's packages fonts-noto-core, fonts-noto-cjk and fonts-noto-color-emoji (SIL
 # Open Font License 1.1), whose integrity apt checks. They are unpacked, not installed, so no root is
 # needed where apt's lists are there. A folder that is complete is left as it is. Where there is no apt,
-# copy the files that `atelier render --help` and docs/fonts.md name from any Noto release, or point
+# copy the files that crates/imaging/src/text/pack.rs names from any Noto release, or point
 # ATELIER_FONT_PACK_DIR at the system's font folder.
 set -eu
 if [ $# -ne 1 ]; then

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use domain::{Customizations, FailureCode, Product};
 use futures::future::try_join_all;
 use imaging::{
-    Composition, Cost, Fonts, Format, ImagingError, Origin, Report, THUMBNAIL_SIDE_PX, Variant,
-    VariantKind, VariantPlan, compose, variants,
+    Composition, Content, Cost, Fonts, Format, ImagingError, Origin, Report, THUMBNAIL_SIDE_PX,
+    Variant, VariantKind, VariantPlan, compose, variants,
 };
 use service::telemetry::error_chain;
 use sha2::{Digest, Sha256};
@@ -69,6 +69,7 @@ pub(crate) async fn make(
     let shown = layers::shows_generated(product, customizations);
     let wanted = wanted(product, &plan, shown, &job.claim.option.widths);
     let pixels = generated.pixel_count() + u64::from(plan.width) * u64::from(plan.height);
+    let notes = notes(shown, &plan, &inputs.fonts);
     let fonts = inputs.fonts;
     let drawing = worker.pool.run(Cost::of_pixels(pixels), move |stop| {
         draw(&plan, &fonts, &wanted, stop)
@@ -85,7 +86,7 @@ pub(crate) async fn make(
     Ok(Made {
         files,
         report,
-        notes: notes(shown),
+        notes,
     })
 }
 
@@ -116,14 +117,24 @@ pub(crate) fn draw(
     Ok((variants(Arc::new(picture), wanted)?, report))
 }
 
-/// What the customer should know about the generated picture, given whether it shows.
-pub(crate) fn notes(shown: bool) -> Vec<String> {
+/// What the customer should know: a generated picture that does not show, and texts whose font nobody
+/// has.
+pub(crate) fn notes(shown: bool, plan: &Composition, fonts: &Fonts) -> Vec<String> {
     let unused = "the product has a photograph and no zone for the generated picture";
-    if shown {
-        Vec::new()
-    } else {
-        vec![unused.to_owned()]
-    }
+    let mut notes: Vec<String> = (!shown).then(|| unused.to_owned()).into_iter().collect();
+    notes.extend(plan.layers.iter().filter_map(|layer| {
+        let Content::Text(text) = &layer.content else {
+            return None;
+        };
+        let asked = text.font.trim();
+        let unknown = !asked.is_empty() && !fonts.knows(asked);
+        let drawn = fonts.resolve(asked);
+        unknown.then(|| {
+            let zone = &layer.id;
+            format!("zone {zone}: no font is called {asked:?}; it is drawn in {drawn}")
+        })
+    }));
+    notes
 }
 
 fn note_time(worker: &Worker, job: &mut Job, stage: &'static str, time: Duration) {

@@ -110,6 +110,6 @@ pub fn render(order: Order<'_>, fonts: &Fonts) -> Result<Rendering, ImagingError
     Ok(Rendering {
         files,
         report,
-        notes: output::notes(shown),
+        notes: output::notes(shown, &plan, fonts),
     })
 }

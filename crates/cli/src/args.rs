@@ -136,9 +136,9 @@ pub(crate) struct SandboxArgs {
 
 const RENDER_HELP: &str = "\
 Example, from the repository's root:
-  atelier render --product deploy/demo/catalog/star-print/product.toml \\
-    --customizations docs/gallery/star-print/customizations.json \\
-    --generated deploy/demo/catalog/star-print/base.jpg --out pictures
+  atelier render --product docs/gallery/walnut/type-pattern.toml \\
+    --customizations docs/gallery/walnut/type-pattern.json \\
+    --generated docs/gallery/walnut/motif.png --out pictures
 
 The product file is the catalog's (`atelier catalog check` checks it too). The customizations file is the
 object that a request sends as `customizations`, keyed by zone id:

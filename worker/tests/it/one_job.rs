@@ -115,3 +115,59 @@ async fn further_widths_are_made_on_request_and_never_enlarged() {
     );
     worker.stop().await;
 }
+
+/// The text of the one zone is asked for in a family; the report of the generation.
+async fn reported(world: &World, worker_of: Arc<Synthetic>, family: &str) -> Value {
+    let _worker = world.worker([worker_of as _]).await;
+    let mut request = world.request("synthetic");
+    request.customizations = serde_json::json!({"zone_name":
+        {"type": "TEXT", "text": "Zoë", "font": family, "effect": "print"}});
+    let id = world.submit(&request).await;
+    world.until_state(id, "done").await;
+    let row = world
+        .sql
+        .query_one(r#"SELECT "aiResponse" FROM "Generation""#, &[])
+        .await
+        .unwrap();
+    row.get(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_brands_own_font_is_drawn_for_that_brand() {
+    let world = World::new().await;
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../crates/imaging/fonts/DancingScript-Bold.otf"
+    );
+    let bytes = std::fs::read(file).unwrap();
+    let row = store::brand_fonts::BrandFontRow {
+        family: "House Hand".to_owned(),
+        object_key: store::objects::font_key("0123"),
+        size_bytes: i32::try_from(bytes.len()).unwrap(),
+        glyphs: 1,
+    };
+    let put = world
+        .objects
+        .put(&row.object_key, "font/sfnt", bytes.into());
+    put.await.unwrap();
+    let now = domain::Clock::now(&world.clock);
+    let added = store::brand_fonts::put(&world.db, now, &"brand_1".into(), &row).await;
+    assert!(added.unwrap());
+    let report = reported(&world, synthetic(), "house hand").await;
+    assert_eq!(report["text"][0]["font"], "House Hand");
+    let fallbacks = &report["text"][0]["fallback_fonts"];
+    assert_eq!(fallbacks.as_array().map(Vec::len), Some(0));
+    assert!(!report["prompt_notes"].to_string().contains("font"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_font_that_nobody_has_is_said_with_the_one_that_was_drawn() {
+    let world = World::new().await;
+    let report = reported(&world, synthetic(), "Comic Sans MS").await;
+    assert_eq!(report["text"][0]["font"], "Inter");
+    let notes = report["prompt_notes"].to_string();
+    assert!(
+        notes.contains("Comic Sans MS") && notes.contains("drawn in Inter"),
+        "{notes}"
+    );
+}

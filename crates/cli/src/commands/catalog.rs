@@ -3,14 +3,17 @@
 //! A catalog is a folder with one folder per product, each with a `product.toml` and the photograph
 //! it names. Every file is read and checked before anything is written.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use domain::{BrandId, Clock, ProductSpec};
+use imaging::{Fonts, PACK};
 use service::SystemClock;
 use sha2::{Digest, Sha256};
+use store::brand_fonts::{self, family_key};
 use store::catalog::Applied;
 use store::{Database, Objects, objects};
 
@@ -63,6 +66,7 @@ pub(super) async fn run(command: CatalogCommand) -> anyhow::Result<()> {
             let db = stores::database(&database).await?;
             let objects = Objects::open(&objects)?;
             let brand = BrandId(brand);
+            check_fonts(&db, &brand, &products).await?;
             for product in &products {
                 let applied = apply(&db, &objects, &brand, &public_url, product).await?;
                 let word = match applied {
@@ -74,6 +78,40 @@ pub(super) async fn run(command: CatalogCommand) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// Refuses products that name a font which neither every worker, nor the font pack, nor the brand has: a
+/// worker would draw it in another, and the shop would find out from its shoppers.
+async fn check_fonts(db: &Database, brand: &BrandId, products: &[Checked]) -> anyhow::Result<()> {
+    let bundled = Fonts::bundled();
+    let own = brand_fonts::of_brand(db, brand).await?;
+    let families = PACK.iter().map(|font| font.family);
+    let keys: Vec<String> = families
+        .chain(own.iter().map(|row| row.family.as_str()))
+        .map(family_key)
+        .collect();
+    let known = |name: &str| {
+        bundled.knows(name) || name.split(',').any(|one| keys.contains(&family_key(one)))
+    };
+    let mut faults = String::new();
+    for spec in products.iter().map(|product| &product.spec) {
+        for (at, zone) in spec.zones.iter().enumerate() {
+            let named = zone.allowed_fonts.iter().chain(&zone.default_font);
+            let unknown: BTreeSet<&String> = named.filter(|name| !known(name)).collect();
+            for name in unknown {
+                let product = &spec.id;
+                write!(
+                    faults,
+                    "\n    {product} /zone/{at} no font is called {name:?}"
+                )?;
+            }
+        }
+    }
+    ensure!(
+        faults.is_empty(),
+        "fonts are missing, nothing was applied; `atelier font add --brand {brand}` adds one{faults}"
+    );
+    Ok(())
 }
 
 /// Reads and checks every product below `dir`, in the order of the folders' names. All faults of all

@@ -11,6 +11,8 @@ pub(super) const MAX_OUTPUT_PIXELS: u64 = 40_000_000;
 pub(super) const MAX_SIDE_PX: u32 = 16_384;
 /// Largest text, in pixels per em.
 const MAX_TEXT_PX: f32 = 16_384.0;
+/// Least width and height of an area that holds text: no letter can be told from a dot in less.
+const MIN_TEXT_AREA_PX: f64 = 1.0;
 /// Bounds of the space between letters, in ems: beyond them letters overlap or lose each other.
 const LETTER_SPACING_EM: std::ops::RangeInclusive<f32> = -0.2..=2.0;
 /// Most layers of one composition. A product has a handful of zones.
@@ -201,23 +203,26 @@ impl Layer {
             return fault("opacity must be from 0 to 1");
         }
         if let Content::Text(text) = &self.content {
-            let TextLayer {
-                min_size_px,
-                max_size_px,
-                letter_spacing_em,
-                arc,
-                ..
-            } = *text;
-            if !(min_size_px > 0.0 && min_size_px <= max_size_px && max_size_px <= MAX_TEXT_PX) {
-                return fault("text sizes must be above zero, the smaller one first");
+            if width < MIN_TEXT_AREA_PX || height < MIN_TEXT_AREA_PX {
+                return fault("text needs an area of at least one pixel by one");
             }
-            if !LETTER_SPACING_EM.contains(&letter_spacing_em) {
-                return fault("letter spacing must be from -0.2 to 2 ems");
-            }
-            if arc.is_some_and(|arc| !(1.0..=1e6).contains(&arc.radius_px)) {
-                return fault("an arc's radius must be from 1 to 1000000 pixels");
-            }
+            return text.fault().map_or(Ok(()), fault);
         }
         Ok(())
+    }
+}
+
+impl TextLayer {
+    fn fault(&self) -> Option<&'static str> {
+        let (least, most) = (self.min_size_px, self.max_size_px);
+        if !(least > 0.0 && least <= most && most <= MAX_TEXT_PX) {
+            return Some("text sizes must be above zero, the smaller one first");
+        }
+        if !LETTER_SPACING_EM.contains(&self.letter_spacing_em) {
+            return Some("letter spacing must be from -0.2 to 2 ems");
+        }
+        self.arc
+            .is_some_and(|arc| !(1.0..=1e6).contains(&arc.radius_px))
+            .then_some("an arc's radius must be from 1 to 1000000 pixels")
     }
 }

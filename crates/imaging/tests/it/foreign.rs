@@ -10,7 +10,7 @@ use super::draw::photograph;
 use super::encode::fading;
 
 /// Runs a script of `tests/foreign` and reads the JSON objects it prints.
-fn told_by(script: &str, arguments: &[String]) -> Vec<Value> {
+pub fn told_by(script: &str, arguments: &[String]) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/foreign")
         .join(script);

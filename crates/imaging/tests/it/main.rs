@@ -13,6 +13,7 @@
     reason = "tests"
 )]
 
+mod blending;
 mod bombs;
 mod cache;
 mod catalog;

@@ -230,7 +230,8 @@ fn han_characters_take_the_forms_of_the_text_they_stand_in() {
 #[test]
 fn emoji_are_drawn_in_colour_and_cut_by_their_darkness() {
     let zone = area(150.0, 50.0, 300.0, 200.0);
-    for content in ["💛", "🎁", "🇫🇷", "❤️"] {
+    for content in ["💛", "🎁", "🇫🇷", "❤️", "👩\u{200D}👩\u{200D}👧", "👍🏽"]
+    {
         let (picture, report) = drawn(text_layer(content, "Inter", zone));
         assert_eq!(report.fallback_fonts, ["Noto Color Emoji"], "{content}");
         let colourful = ink::positions(&picture).iter().any(|&(x, y)| {
@@ -240,6 +241,17 @@ fn emoji_are_drawn_in_colour_and_cut_by_their_darkness() {
         assert!(colourful, "{content} has no colour");
         assert_eq!(ink::outside(&picture, zone, 1.5), None, "{content}");
     }
+    // Joined, they are one picture, and in Noto a grey one.
+    let family = "👩\u{200D}👩\u{200D}👧";
+    let (joined, _) = drawn(text_layer(family, "Inter", zone));
+    assert_eq!(ink::outside(&joined, zone, 1.5), None);
+    let (apart, _) = drawn(text_layer("👩👩👧", "Inter", zone));
+    let shape = |picture| {
+        let [left, top, right, bottom] = ink::bounds(picture).unwrap();
+        f64::from(right - left) / f64::from(bottom - top)
+    };
+    let (joined, apart) = (shape(&joined), shape(&apart));
+    assert!(joined < 1.5 && apart > 2.0, "joined {joined}, apart {apart}");
     let cut = Layer {
         style: RenderStyle::Engraved,
         ..text_layer("🎁", "Inter", zone)

@@ -206,6 +206,23 @@ fn a_character_no_font_has_is_an_error_that_names_it() {
 }
 
 #[test]
+fn an_area_too_small_for_a_letter_is_refused_by_name() {
+    for (width, height) in [(1e-300, 50.0), (100.0, 1e-300), (0.99, 0.99)] {
+        let layer = text_layer("Zoé", "Inter", area(10.0, 10.0, width, height));
+        let result = imaging::compose(&sheet(100, 50, vec![layer]), &Fonts::bundled());
+        match result {
+            Err(ImagingError::InvalidPlan { layer, reason }) => {
+                assert_eq!(layer, "zone");
+                assert!(reason.contains("at least one pixel"), "{reason}");
+            }
+            other => panic!("{width} x {height}: {other:?}"),
+        }
+    }
+    let (_, report) = drawn(text_layer("Zoé", "Inter", area(10.0, 10.0, 1.0, 1.0)));
+    assert!(report.size_px > 0.0, "{report:?}");
+}
+
+#[test]
 fn text_without_letters_draws_nothing() {
     for content in ["", "   ", "\n\n"] {
         let (picture, report) = drawn(text_layer(content, "Inter", area(0.0, 0.0, 100.0, 50.0)));

@@ -210,3 +210,70 @@ fn all_faults_are_reported_at_once() {
     let pointers: Vec<&str> = found.iter().map(|(pointer, _)| pointer.as_str()).collect();
     assert_eq!(pointers, ["/slug", "/zone/0/render_style", "/zone/1/width"]);
 }
+
+#[test]
+fn options_out_of_range_are_named_and_those_in_range_kept() {
+    let options = |text: &str| {
+        let file = format!("{MUG}\n[zone.options]\n{text}\n");
+        toml::from_str::<ProductSpec>(&file)
+    };
+    let codes = |text: &str| -> Vec<(String, &'static str)> {
+        let faults = validate(&options(text).unwrap()).err().unwrap_or_default();
+        faults.into_iter().map(|f| (f.pointer, f.code)).collect()
+    };
+    for (text, field, code) in [
+        (
+            "letter_spacing = 2.1",
+            "letter_spacing",
+            "option_out_of_range",
+        ),
+        (
+            "letter_spacing = nan",
+            "letter_spacing",
+            "option_out_of_range",
+        ),
+        ("opacity = -0.1", "opacity", "option_out_of_range"),
+        ("opacity = 1.1", "opacity", "option_out_of_range"),
+        ("light = 361", "light", "option_out_of_range"),
+        ("depth = 0.0", "depth", "option_out_of_range"),
+        ("depth = inf", "depth", "option_out_of_range"),
+        (
+            "arc = { radius = 0.5 }",
+            "arc/radius",
+            "option_out_of_range",
+        ),
+        ("arc = { angle = 200 }", "arc/angle", "option_out_of_range"),
+        ("arc = { angle = 90, radius = 700 }", "arc", "arc_form"),
+        ("arc = { side = \"inside\" }", "arc", "arc_form"),
+    ] {
+        let pointer = format!("/zone/1/options/{field}");
+        assert_eq!(codes(text), [(pointer, code)], "{text}");
+    }
+    // The second zone is as high as it is wide; the first is a strip, where half a circle leaves no room.
+    let strip = MUG.replacen(
+        "order = 2",
+        "order = 2\n[zone.options]\narc = { angle = 180 }",
+        1,
+    );
+    let faults = validate(&toml::from_str(&strip).unwrap()).unwrap_err();
+    assert_eq!(faults[0].pointer, "/zone/0/options/arc");
+    assert_eq!(faults[0].code, "arc_too_strong");
+    assert!(faults[0].detail.contains("above"), "{}", faults[0].detail);
+    for unknown in ["fit = \"stretch\"", "align = \"justify\"", "kerning = 1"] {
+        let error = options(unknown).unwrap_err().to_string();
+        let word = unknown.split_once(" = ").unwrap();
+        let named = error.contains(word.0) || error.contains(word.1.trim_matches('"'));
+        assert!(named, "{unknown}: {error}");
+    }
+    let all = "align = \"right\"\nvertical_align = \"top\"\nletter_spacing = -0.2\nfit = \"contain\"\n\
+        opacity = 0.0\nlight = -360\ndepth = 5\narc = { angle = 180, side = \"inside\" }";
+    assert_eq!(codes(all), []);
+    let product = options(all).unwrap().to_product("b".into(), None);
+    let zone = product.zones.iter().find(|zone| zone.id == "zone_pattern");
+    let kept = zone.unwrap().options;
+    assert_eq!(
+        (kept.opacity, kept.light, kept.depth),
+        (Some(0.0), Some(-360.0), Some(5.0))
+    );
+    assert_eq!(kept.arc.unwrap().angle, Some(180.0));
+}
