@@ -20,7 +20,6 @@ use tokio::task::JoinSet;
 
 use workload::{Output, Workload};
 
-
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
