@@ -48,42 +48,6 @@ async fn read(world: &World) -> CatalogEntry {
 }
 
 #[tokio::test]
-async fn zone_options_are_kept_changed_and_taken_back() {
-    let world = World::new().await;
-    let with = |options: &Value| {
-        let mut first = zone("z1");
-        first["options"] = options.clone();
-        spec(None, &[first, zone("z2")])
-    };
-    let all = json!({
-        "align": "left", "vertical_align": "bottom", "letter_spacing": 0.25,
-        "arc": {"radius": 400.5, "side": "inside"}, "opacity": 0.5, "light": 90.0, "depth": 1.5,
-    });
-    let fewer = json!({"depth": 2.0});
-    write(&world, &with(&all)).await;
-    // The older platform keeps options of its own in the same column.
-    world
-        .run(
-            r#"UPDATE "Product"
-            SET "customizationOptions" = "customizationOptions" || '{"own": [1]}' WHERE id = 'ring'"#,
-        )
-        .await;
-    for (options, kept) in [(all, 1), (fewer, 1), (json!({}), 0)] {
-        let spec = with(&options);
-        write(&world, &spec).await;
-        let zones = read(&world).await.product.zones;
-        let expected = spec.to_product("a".into(), None).zones;
-        assert_eq!(zones, expected, "{options}");
-        let stored = r#"SELECT count(*) FROM "Product" WHERE id = 'ring'
-            AND "customizationOptions" -> 'own' = '[1]'"#;
-        assert_eq!(world.number(stored).await, 1, "{options}");
-        let said = r#"SELECT count(*) FROM "Product" WHERE id = 'ring'
-            AND "customizationOptions" ? 'zoneOptions'"#;
-        assert_eq!(world.number(said).await, kept, "{options}");
-    }
-}
-
-#[tokio::test]
 async fn a_product_reads_back_as_its_file_describes_it() {
     let world = World::new().await;
     let spec = spec(Some("gpt-image-1"), &[zone("z1"), zone("z2")]);
