@@ -234,7 +234,7 @@ async fn c3_sent_and_the_answer_lost(provider: Provider, fault: FaultMode, bille
 async fn c7_stored_and_not_committed(provider: Provider) {
     let work = match provider {
         // Long enough for the lock to be there before the picture is.
-        Provider::Replicate => Duration::from_secs(1),
+        Provider::Replicate => Duration::from_secs(3),
         _ => QUICK,
     };
     let mut scene = Scene::new(provider, work).await;
@@ -283,7 +283,7 @@ async fn fetched_and_not_stored(provider: Provider, billed: usize) {
 
 /// Killed while the provider is at work.
 async fn at_work(provider: Provider, state: &str, billed: usize) {
-    let mut scene = Scene::new(provider, Duration::from_secs(2)).await;
+    let mut scene = Scene::new(provider, Duration::from_secs(3)).await;
     let worker = scene.worker().await;
     let id = scene.submit().await;
     wait::until("the double is at work", PATIENCE, async || {
@@ -367,7 +367,7 @@ async fn openai_c3_is_billed_once_and_not_delivered_where_the_brand_wants_no_sec
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_is_told_to_stop_waits_for_a_call_that_answers_with_the_picture() {
-    let mut scene = Scene::new(Provider::OpenAi, Duration::from_secs(1)).await;
+    let mut scene = Scene::new(Provider::OpenAi, Duration::from_secs(2)).await;
     let mut worker = scene.worker().await;
     let id = scene.submit().await;
     scene.until_attempt("submitting").await;
