@@ -14,8 +14,8 @@ use serde_json::Value;
 use service::SystemClock;
 use tokio::task::JoinSet;
 
-use crate::http::Connection;
 use crate::seed::Shop;
+use benches::http::Connection;
 
 /// Connections of the open loop: at 50 requests a second and a few milliseconds each, one is busy.
 const OPEN_LOOP_CONNECTIONS: usize = 16;

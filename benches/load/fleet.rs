@@ -9,8 +9,8 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use testkit::{GuardSpec, Guarded, Log, wait};
 
-use crate::http::Connection;
 use crate::servers::Servers;
+use benches::http::Connection;
 
 /// How long a role may take to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);

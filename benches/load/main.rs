@@ -15,7 +15,6 @@ mod database;
 mod drive;
 mod exposition;
 mod fleet;
-mod http;
 mod intake;
 mod latency;
 mod machine;

@@ -1,9 +1,10 @@
 //! Who pays how often for one picture when something breaks.
 //!
-//! Every client asks the same sandbox for the same picture under the same fault, with the retries that
-//! it has by default. The sandbox's ledger says what was accepted and billed; what was delivered is what
+//! Every client, Atelier among them, asks the same sandbox for the same picture under the same fault, with
+//! the retries that it has by default. The sandbox's ledger says what was accepted and billed; what was delivered is what
 //! the client's caller holds in the end. Counts, not times: they are the same on every machine.
 
+mod atelier;
 mod case;
 mod client;
 
@@ -69,6 +70,18 @@ fn main() -> anyhow::Result<()> {
     let mut programs = Programs::start()?;
     let mut rows = Vec::new();
     for case in case::all().iter().filter(|case| case.quick || !args.quick) {
+        for manner in atelier::MANNERS
+            .iter()
+            .filter(|manner| manner.provider == case.provider)
+        {
+            if manner.name.contains(&args.only) {
+                prepare(&sandbox, case)?;
+                let delivered = runtime.block_on(atelier::ask(manner, &sandbox, case))?;
+                let row = row(&sandbox, manner.name, case, delivered);
+                print(&row);
+                rows.push(row);
+            }
+        }
         for client in PEERS
             .iter()
             .filter(|client| client.provider == case.provider)
@@ -95,26 +108,37 @@ fn measure(
     client: &Client,
     case: &Case,
 ) -> anyhow::Result<Row> {
+    prepare(sandbox, case)?;
+    let question = client.question(&sandbox.base_url(client.provider), case);
+    let delivered = programs.ask(client, &question)?;
+    Ok(row(sandbox, client.name, case, delivered))
+}
+
+/// An empty ledger, and the case's fault alone.
+fn prepare(sandbox: &Sandbox, case: &Case) -> anyhow::Result<()> {
     sandbox.ledger().clear();
     sandbox.faults().clear();
     if let Some(fault) = &case.fault {
         sandbox.faults().push(fault.clone())?;
     }
-    let question = client.question(&sandbox.base_url(client.provider), case);
-    let delivered = programs.ask(client, &question)?;
+    Ok(())
+}
+
+/// What the ledger says after one picture was asked for.
+fn row(sandbox: &Sandbox, client: &str, case: &Case, delivered: u64) -> Row {
     let entries = sandbox.ledger().entries();
     let count =
         |matches: fn(&sandbox::Entry) -> bool| entries.iter().filter(|e| matches(e)).count() as u64;
-    Ok(Row {
-        client: client.name.to_owned(),
-        provider: client.provider.name(),
+    Row {
+        client: client.to_owned(),
+        provider: case.provider.name(),
         fault: case.name,
         requested: 1,
         accepted: count(|entry| entry.accepted),
         billed: count(|entry| entry.billed),
         delivered,
         sent: entries.len() as u64,
-    })
+    }
 }
 
 /// One line of the table.

@@ -20,7 +20,7 @@ const ANSWER_MAX_BYTES: usize = 16 << 20;
 
 /// A connection that carries one exchange at a time.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub struct Connection {
     host: String,
     sender: SendRequest<Full<Bytes>>,
     /// The task that moves the bytes; dropping the set ends it.
@@ -29,7 +29,10 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Connects.
-    pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// Where nobody listens.
+    pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address)
             .await
             .with_context(|| format!("connecting to {address}"))?;
@@ -48,11 +51,10 @@ impl Connection {
     }
 
     /// Sends a request for a generation and reads the answer whole.
-    pub(crate) async fn order(
-        &mut self,
-        key: &str,
-        body: Bytes,
-    ) -> anyhow::Result<(StatusCode, Bytes)> {
+    ///
+    /// # Errors
+    /// A broken connection, or no answer within 30 s.
+    pub async fn order(&mut self, key: &str, body: Bytes) -> anyhow::Result<(StatusCode, Bytes)> {
         let request = Request::post("/v1/generations")
             .header(header::HOST, &self.host)
             .header(header::AUTHORIZATION, format!("Bearer {key}"))
@@ -62,9 +64,24 @@ impl Connection {
     }
 
     /// Reads a resource.
-    pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    ///
+    /// # Errors
+    /// A broken connection, or no answer within 30 s.
+    pub async fn get(&mut self, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
         let request = Request::get(path)
             .header(header::HOST, &self.host)
+            .body(Full::new(Bytes::new()))?;
+        self.exchange(request).await
+    }
+
+    /// Reads what only the holder of a key may read.
+    ///
+    /// # Errors
+    /// A broken connection, or no answer within 30 s.
+    pub async fn get_as(&mut self, key: &str, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+        let request = Request::get(path)
+            .header(header::HOST, &self.host)
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
             .body(Full::new(Bytes::new()))?;
         self.exchange(request).await
     }
