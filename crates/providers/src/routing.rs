@@ -321,12 +321,13 @@ fn judge(
         Some(left) if wait >= left => Err(Refusal::NotInTime(wait)),
         _ => Ok(()),
     };
-    let key = usable_key(&offer.keys)?;
-    if let Circuit::Open(wait) = offer.circuit {
-        in_time(wait)?;
-        return Err(Refusal::CircuitOpen(wait));
+    let (id, wait) = usable_key(&offer.keys)?;
+    if let Circuit::Open(until) = offer.circuit {
+        // Both have to pass before anything can be sent.
+        let both = until.max(wait);
+        in_time(both)?;
+        return Err(Refusal::CircuitOpen(both));
     }
-    let (id, wait) = key;
     in_time(wait)?;
     if wait > patience.in_place {
         return Err(Refusal::Limited(wait));

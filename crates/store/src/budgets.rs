@@ -129,11 +129,9 @@ async fn begin_period(
     brand: &str,
 ) -> Result<(), StoreError> {
     let now = to_public(now);
-    let Some(row) = sqlx::query!(
+    let Some(platform) = sqlx::query_scalar!(
         r#"-- store::budgets::begin_period
-        SELECT b."aiCostResetAt" AS platform, s.resets_at AS "ours?"
-        FROM "Brand" b LEFT JOIN atelier.budget s ON s.brand_id = b.id
-        WHERE b.id = $1 FOR NO KEY UPDATE OF b"#,
+        SELECT "aiCostResetAt" FROM "Brand" WHERE id = $1 FOR NO KEY UPDATE"#,
         brand
     )
     .fetch_optional(&mut **tx)
@@ -141,7 +139,16 @@ async fn begin_period(
     else {
         return Ok(());
     };
-    let end = row.platform.or(row.ours);
+    // By a statement of its own: the one before may have waited for somebody who began the period, and
+    // its snapshot would not show the row that they made, nor what has been booked on it since.
+    let ours = sqlx::query_scalar!(
+        r#"-- store::budgets::begun
+        SELECT resets_at FROM atelier.budget WHERE brand_id = $1 FOR UPDATE"#,
+        brand
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let end = platform.or(ours);
     let over = end.is_some_and(|end| end <= now);
     let resets_at = match end {
         Some(end) if !over => end,
@@ -149,10 +156,10 @@ async fn begin_period(
         None => first_of_next_month(now),
     };
     // Somebody else may have begun it since the look before the brand's row was locked.
-    if row.ours == Some(resets_at) && row.platform == Some(resets_at) {
+    if ours == Some(resets_at) && platform == Some(resets_at) {
         return Ok(());
     }
-    let restored = row.platform.is_none() && row.ours == Some(resets_at);
+    let restored = platform.is_none() && ours == Some(resets_at);
     sqlx::query!(
         r#"-- store::budgets::write_period
         INSERT INTO atelier.budget AS s (brand_id, resets_at) VALUES ($1, $2)

@@ -160,7 +160,9 @@ fn quoted_end(text: &str, quote: u8, escapes: bool) -> Option<usize> {
 
 /// The length of a dollar-quoted string; 1 where the dollar is none's beginning (`$1`).
 fn dollar_end(text: &str) -> Option<usize> {
-    let tag_length = text[1..].find('$')?;
+    let Some(tag_length) = text[1..].find('$') else {
+        return Some(1);
+    };
     let tag = &text[..tag_length + 2];
     if !tag[1..=tag_length]
         .chars()
