@@ -391,7 +391,8 @@ fn column<I, T>(batch: &[I], of: impl Fn(&I) -> T) -> Vec<T> {
     batch.iter().map(of).collect()
 }
 
-/// How many attempts of a job were lost in all its life.
+/// How many of a job's calls cost money, or may have, and brought nothing: those that were lost, and
+/// those that were answered and charged without a picture.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
@@ -400,7 +401,7 @@ pub async fn lost(db: &Database, job: GenerationId) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar!(
         r#"-- store::ledger::lost
         SELECT count(*) AS "count!" FROM atelier.attempt
-        WHERE job_id = $1 AND lost_by IS NOT NULL"#,
+        WHERE job_id = $1 AND (lost_by IS NOT NULL OR (state = 'rejected' AND cost_micros > 0))"#,
         job.0
     )
     .fetch_one(&mut *connection)

@@ -277,14 +277,35 @@ impl<'a> Call<'a> {
             _ => {
                 plan::tell_badly(self.worker, self.provider.name(), &self.model, error.kind());
                 let cost = verdict::cost(error);
+                let next = match cost {
+                    Micros::ZERO => error.next(),
+                    _ => self.after_paying_for_nothing(error.next()).await?,
+                };
                 self.reject(error.code(), cost).await?;
                 Ok(Walked::Ended(End::Closed(Closed {
                     kind: error.kind(),
-                    next: error.next(),
+                    next,
                     cost,
                 })))
             }
         }
+    }
+
+    /// What follows an answer that was charged and holds no picture. It is money that nobody gets back, as
+    /// with a lost call, so the same policy holds: at most once more in a job's life.
+    async fn after_paying_for_nothing(&self, next: Next) -> Result<Next, Stop> {
+        let once_more = self.job.unknown_outcome == UnknownOutcome::RetryOnce
+            && self.paid_for_nothing_before().await? == 0;
+        Ok(if once_more { next } else { Next::Stop })
+    }
+
+    /// How many calls of this job cost money and brought nothing, by the ledger.
+    async fn paid_for_nothing_before(&self) -> Result<i64, Stop> {
+        let lost = ledger::lost(&self.worker.db, self.job.claim.lease.job).await;
+        lost.map_err(|error| {
+            tracing::warn!(error = error_chain(&error), "the ledger cannot be read");
+            Stop::passing("ledger_unavailable")
+        })
     }
 
     /// Tells the key's gate that a submit was taken.
@@ -383,11 +404,7 @@ impl<'a> Call<'a> {
             UnknownOutcome::Fail => LostBy::Fail,
             UnknownOutcome::RetryOnce => LostBy::RetryOnce,
         };
-        let lost = ledger::lost(&worker.db, job.claim.lease.job).await;
-        let lost = lost.map_err(|error| {
-            tracing::warn!(error = error_chain(&error), "the ledger cannot be read");
-            Stop::passing("ledger_unavailable")
-        })?;
+        let lost = self.paid_for_nothing_before().await?;
         let retry = verdict::retry(worker, job, kind, None);
         let once_more = by == LostBy::RetryOnce && lost == 0 && matches!(retry, Stop::Retry { .. });
         let code = kind.code().to_owned();

@@ -102,6 +102,29 @@ async fn retry_once_delivers_and_the_brand_is_told_and_billed_of_one_picture() {
     worker.stop().await;
 }
 
+fn paid_for_nothing() -> ProviderError {
+    let next = providers::Next::SameAfter(Duration::from_millis(1));
+    ProviderError::charged("studio", ErrorKind::BadAnswer, PRICE, next, "planned")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_charges_for_empty_answers_is_paid_twice_and_not_a_third_time() {
+    let world = World::new().await;
+    let studio = Studio::opened(Manner::AtOnce, Reconciled::Unknown);
+    studio.fail_with([paid_for_nothing as _; 5]);
+    let worker = world.worker([studio.clone() as _]).await;
+    let id = world.submit(&world.request("studio")).await;
+    finish(&world, id).await;
+    assert_eq!(world.attempts(id).await, [rejected(), rejected()]);
+    assert_eq!(
+        error_code(&world).await.as_deref(),
+        Some("provider_bad_answer")
+    );
+    assert_eq!((spent(&world).await, usage(&world).await), (2 * PRICE.0, 0));
+    assert_eq!((studio.submitted(), world.quota_used().await), (2, 0));
+    worker.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_is_sent_once_more_once_in_its_life_whoever_works_on_it() {
     let world = World::new().await;
