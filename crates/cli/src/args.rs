@@ -553,7 +553,7 @@ pub(crate) enum PolicyCommand {
         /// A file with the words the brand does not want: one rule a line, # comments, * for further letters
         #[arg(long, value_name = "FILE")]
         deny_list_file: Option<PathBuf>,
-        /// Who looks at shoppers' words before a provider is paid: off or openai
+        /// Who looks at shoppers' words before a provider is paid: off (openai is not there yet)
         #[arg(long, value_name = "WHO")]
         moderation: Option<Moderation>,
         /// When moderation cannot be had: closed (free text waits, then fails) or open (goes on unseen)
