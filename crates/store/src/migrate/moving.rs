@@ -26,7 +26,7 @@ mod settings;
 mod slugs;
 mod webhooks;
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::error::MigrationError;
 use super::files::{Migrations, PERSONALISATION};
@@ -133,6 +133,34 @@ impl Batch {
             done: true,
         }
     }
+
+    /// The rows of a [`page`]; one that is not full was the last.
+    fn page(ids: Vec<String>, limit: i64) -> Self {
+        let rows = ids.len().cast_signed() as i64;
+        Self {
+            rows,
+            cursor: ids.into_iter().next_back(),
+            done: rows < limit,
+        }
+    }
+}
+
+/// The next ids of a table of the platform after `cursor`; an empty cursor is the beginning.
+async fn page(
+    connection: &mut PgConnection,
+    table: &'static str,
+    cursor: &str,
+    limit: i64,
+) -> Result<Vec<String>, sqlx::Error> {
+    let next = format!(
+        r#"-- store::migrate::moving::page
+        SELECT id FROM public."{table}" WHERE id > $1 OR $1 = '' ORDER BY id LIMIT $2"#
+    );
+    sqlx::query_scalar(AssertSqlSafe(next))
+        .bind(cursor)
+        .bind(limit)
+        .fetch_all(connection)
+        .await
 }
 
 /// Whether the platform's tables hold rows, or an earlier move left something to bring back.

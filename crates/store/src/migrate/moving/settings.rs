@@ -106,21 +106,9 @@ pub(super) async fn batch(
     cursor: &str,
     limit: i64,
 ) -> Result<Batch, MigrationError> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        r#"-- store::migrate::moving::settings::batch
-        SELECT id FROM public."Brand" WHERE id > $1 OR $1 = '' ORDER BY id LIMIT $2"#,
-    )
-    .bind(cursor)
-    .bind(limit)
-    .fetch_all(&mut *connection)
-    .await?;
+    let ids = super::page(connection, "Brand", cursor, limit).await?;
     carry(connection, &ids).await?;
-    let rows = ids.len().cast_signed() as i64;
-    Ok(Batch {
-        rows,
-        cursor: ids.into_iter().next_back(),
-        done: rows < limit,
-    })
+    Ok(Batch::page(ids, limit))
 }
 
 /// Carries the settings of brands over, or again where they changed. A `"ClientSettings"` row that
