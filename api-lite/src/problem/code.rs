@@ -70,8 +70,8 @@ codes! {
         "With a publishable key, name the shopper's session: `?session_id=` or the header `X-Session-Id`.";
     BrandClosed, "brand_closed", FORBIDDEN, "The brand may not order",
         "The brand is suspended, its subscription was canceled, or it was deleted; `detail` says which.";
-    ArDisabled, "ar_disabled", FORBIDDEN, "The product has no AR view",
-        "Augmented reality is switched off for this product.";
+    ArDisabled, "ar_disabled", FORBIDDEN, "There is no AR view",
+        "Augmented reality is switched off for this product or for the whole brand; `detail` says which.";
     NotFound, "not_found", NOT_FOUND, "There is no such thing",
         "The generation, product or picture does not exist, or does not belong to the key's brand or session.";
     UnknownRoute, "unknown_route", NOT_FOUND, "There is no such address",

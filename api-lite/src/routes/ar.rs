@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use domain::{ArSettings, JobState};
-use store::ar_views;
+use store::ar_views::{self, View};
 use store::generations::Generation;
 
 use super::answers::{Conflict, KeyProblems, Missing};
@@ -75,10 +75,10 @@ pub(super) async fn view(app: &App, found: &Generation) -> Result<Viewed, Proble
         .await?;
     let ar = entry.ok_or(Code::NotFound)?.product.ar.clone();
     if !ar.enabled {
-        return Err(Code::ArDisabled.into());
+        return Err(Problem::from(Code::ArDisabled).detail("it is switched off for this product"));
     }
     let (brand, public_id) = (&found.brand_id, &found.public_id);
-    let views = ar_views::count(
+    let counted = ar_views::count(
         &app.database,
         app.now(),
         brand,
@@ -87,6 +87,13 @@ pub(super) async fn view(app: &App, found: &Generation) -> Result<Viewed, Proble
         public_id,
     )
     .await?;
+    let views = match counted {
+        View::Counted(views) => views,
+        View::BrandDisabled => {
+            let detail = "the brand's plan has no augmented reality";
+            return Err(Problem::from(Code::ArDisabled).detail(detail));
+        }
+    };
     Ok(Viewed {
         texture_url: format!("{}/media/{public_id}/full", app.public_url),
         ar,

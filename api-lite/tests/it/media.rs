@@ -103,3 +103,41 @@ async fn ar_data_is_there_once_it_is_finished_and_every_view_is_counted() {
     );
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ar_is_refused_and_not_counted_where_the_brand_or_the_product_has_none() {
+    let world = World::start().await;
+    let id = world.create().await["id"].as_str().unwrap().to_owned();
+    world.finish(&id).await;
+    let of_brand = r#"UPDATE "Brand" SET "arEnabled" = $1 WHERE id = 'brand_a'"#;
+    let of_product = r#"UPDATE "Product" SET "arEnabled" = $1 WHERE "brandId" = 'brand_a'"#;
+    let paths = [
+        format!("/v1/generations/{id}/ar"),
+        format!("/api/v1/generation/{id}/ar"),
+    ];
+    for (sql, why) in [(of_brand, "brand"), (of_product, "product")] {
+        world.sql.execute(sql, &[&false]).await.unwrap();
+        // Products are remembered for a moment.
+        world.clock.advance(std::time::Duration::from_secs(3));
+        for path in &paths {
+            let refused = problem(world.get(path).send().await.unwrap(), 403, "ar_disabled").await;
+            assert!(
+                refused["detail"].as_str().unwrap().contains(why),
+                "{refused}"
+            );
+        }
+        world.sql.execute(sql, &[&true]).await.unwrap();
+    }
+    assert_eq!(world.count(r#""UsageRecord""#).await, 0);
+    world.clock.advance(std::time::Duration::from_secs(3));
+    let view: Value = world
+        .get(&paths[0])
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(view["views"], 1);
+    world.stop().await;
+}

@@ -4,12 +4,21 @@ use chrono::{DateTime, Utc};
 use domain::{BrandId, GenerationId, ProductId, PublicId, UsageId};
 use serde_json::json;
 
-use crate::database::Database;
+use crate::database::{Database, Transaction};
 use crate::error::StoreError;
 use crate::events::{self, Subject};
 use crate::time::to_public;
 
-/// Counts one view of a generation in AR. Returns the number of views with this one.
+/// What became of a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// It was counted: this many with it.
+    Counted(i32),
+    /// The brand has no augmented reality; nothing was counted.
+    BrandDisabled,
+}
+
+/// Counts one view of a generation in AR, if its brand has augmented reality.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`]; a view whose commit's reply was lost may be counted though an error is
@@ -21,8 +30,11 @@ pub async fn count(
     product: &ProductId,
     id: GenerationId,
     public_id: &PublicId,
-) -> Result<i32, StoreError> {
+) -> Result<View, StoreError> {
     let mut tx = db.begin("ar_view").await?;
+    if !is_enabled(&mut tx, brand).await? {
+        return Ok(View::BrandDisabled);
+    }
     let views = sqlx::query_scalar!(
         r#"-- store::ar_views::count
         UPDATE "Generation" SET "viewedInAr" = true, "arViewCount" = "arViewCount" + 1
@@ -52,5 +64,18 @@ pub async fn count(
     let event = events::ar_view(&subject, nth, now);
     crate::outbox::write(&mut tx, now, &[event]).await?;
     tx.commit().await?;
-    Ok(views)
+    Ok(View::Counted(views))
+}
+
+/// Whether the brand has augmented reality. Read without a lock: one view more or less at the moment when
+/// it is switched harms nobody.
+async fn is_enabled(tx: &mut Transaction, brand: &BrandId) -> Result<bool, StoreError> {
+    let enabled = sqlx::query_scalar!(
+        r#"-- store::ar_views::is_enabled
+        SELECT "arEnabled" FROM "Brand" WHERE id = $1"#,
+        brand.as_str()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(enabled.unwrap_or(false))
 }

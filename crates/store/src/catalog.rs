@@ -29,7 +29,8 @@ pub enum Applied {
 /// longer names a model.
 ///
 /// # Errors
-/// [`StoreError::Database`] when the id or slug belongs to another brand's product.
+/// [`StoreError::Database`] when the id or slug belongs to another brand's product,
+/// [`StoreError::LimitReached`] for a new product above the brand's `maxProducts`.
 pub async fn apply(
     db: &Database,
     now: DateTime<Utc>,
@@ -40,6 +41,9 @@ pub async fn apply(
 ) -> Result<Applied, StoreError> {
     let mut tx = db.begin("catalog_apply").await?;
     let created = write_product(&mut tx, now, brand, spec, base_image, base_image_url).await?;
+    if created {
+        hold_limit(&mut tx, brand).await?;
+    }
     drop_other_zones(&mut tx, spec).await?;
     for (place, zone) in spec.zones.iter().enumerate() {
         write_zone(&mut tx, now, spec, zone, place).await?;
@@ -116,6 +120,36 @@ async fn write_product(
             id: spec.id.clone(),
             detail: "the product belongs to another brand".to_owned(),
         })
+}
+
+/// Refuses the product that was just written if the brand has more than it may have. Archived ones do not
+/// count. Two transactions that make products of one brand pass here one after the other: the lock is
+/// taken before the count's own statement begins, so the second sees what the first has committed. A
+/// product that was there before may be changed above the limit, because a plan may shrink.
+async fn hold_limit(tx: &mut Transaction, brand: &BrandId) -> Result<(), StoreError> {
+    let limit = sqlx::query_scalar!(
+        r#"-- store::catalog::lock_limit
+        SELECT "maxProducts"::bigint AS "limit!" FROM "Brand" WHERE id = $1 FOR NO KEY UPDATE"#,
+        brand.as_str()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let found = sqlx::query_scalar!(
+        r#"-- store::catalog::count_products
+        SELECT count(*) AS "count!" FROM "Product" WHERE "brandId" = $1 AND status <> 'ARCHIVED'"#,
+        brand.as_str()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if found <= limit {
+        return Ok(());
+    }
+    Err(StoreError::LimitReached {
+        brand: brand.to_string(),
+        what: "products",
+        limit,
+        advice: "archive one, or raise its plan",
+    })
 }
 
 /// What zones say beyond their columns, for `"customizationOptions"`; `None` if none says anything.

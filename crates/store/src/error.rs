@@ -26,6 +26,18 @@ pub enum StoreError {
         /// What was found there.
         detail: String,
     },
+    /// A brand has as many of something as it may have. Nothing was written.
+    #[error("the brand {brand} may have {limit} {what} and has them; {advice}")]
+    LimitReached {
+        /// Whose limit it is.
+        brand: String,
+        /// What is limited, in the plural.
+        what: &'static str,
+        /// How many there may be.
+        limit: i64,
+        /// What makes room.
+        advice: &'static str,
+    },
     /// A migration was refused or failed; nothing is half done.
     #[error(transparent)]
     Migration(Box<MigrationError>),
@@ -58,7 +70,10 @@ impl StoreError {
                 object_store::Error::NotFound { .. } | object_store::Error::InvalidPath { .. }
             ),
             Self::Migration(error) => error.is_transient(),
-            Self::Database(_) | Self::Inconsistent { .. } | Self::Setting { .. } => false,
+            Self::Database(_)
+            | Self::Inconsistent { .. }
+            | Self::LimitReached { .. }
+            | Self::Setting { .. } => false,
         }
     }
 }

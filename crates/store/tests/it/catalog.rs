@@ -207,3 +207,58 @@ async fn a_product_is_active_only_if_both_of_its_columns_say_so() {
         assert_eq!(entry.product.active, expected);
     }
 }
+
+/// A product of its own without zones.
+fn numbered(n: usize) -> ProductSpec {
+    ProductSpec {
+        id: format!("ring_{n}"),
+        slug: format!("ring-{n}"),
+        ..spec(None, &[])
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn products_made_at_once_stop_at_the_brands_limit_and_leave_nothing_beyond_it() {
+    let world = World::new().await;
+    let limit = r#"UPDATE "Brand" SET "maxProducts" = 5 WHERE id = 'a'"#;
+    sqlx::query(limit).execute(&world.sql).await.unwrap();
+    let specs: Vec<ProductSpec> = (0..12).map(numbered).collect();
+    let (now, brand) = (world.now(), BrandId::from("a"));
+    let made = specs
+        .iter()
+        .map(|spec| apply(&world.db, now, &brand, spec, "base/1.jpg", ""));
+    let made = futures::future::join_all(made).await;
+    // The world's own product is the fifth.
+    assert_eq!(made.iter().filter(|one| one.is_ok()).count(), 4);
+    for refused in made.iter().filter_map(|one| one.as_ref().err()) {
+        assert!(
+            matches!(
+                refused,
+                StoreError::LimitReached {
+                    limit: 5,
+                    what: "products",
+                    ..
+                }
+            ),
+            "{refused}"
+        );
+        assert!(!refused.is_transient());
+    }
+    assert_eq!(ids_of_brand(&world.db, &brand).await.unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_brand_above_its_limit_may_change_a_product_and_an_archived_one_makes_room() {
+    let world = World::new().await;
+    assert_eq!(write(&world, &numbered(0)).await, Applied::Created);
+    let limit = r#"UPDATE "Brand" SET "maxProducts" = 1 WHERE id = 'a'"#;
+    sqlx::query(limit).execute(&world.sql).await.unwrap();
+    assert_eq!(write(&world, &numbered(0)).await, Applied::Updated);
+    let (now, brand) = (world.now(), BrandId::from("a"));
+    let refused = apply(&world.db, now, &brand, &numbered(1), "base/1.jpg", "").await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("may have 1 products"), "{refused}");
+    let archive = r#"UPDATE "Product" SET status = 'ARCHIVED'"#;
+    sqlx::query(archive).execute(&world.sql).await.unwrap();
+    assert_eq!(write(&world, &numbered(1)).await, Applied::Created);
+}

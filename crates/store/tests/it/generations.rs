@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use domain::{BrandId, Ending, FailureCode, JobState, Lane, Plan, ProductId};
 use serde_json::json;
+use store::ar_views::View;
 use store::generations::{Filter, Stage, count, find, list, output, queue_position};
 use store::intake::{NewGeneration, RequestOption};
 
@@ -268,7 +269,7 @@ async fn each_view_in_augmented_reality_is_counted_told_and_recorded_once() {
             request.id,
             &request.public_id,
         );
-        assert_eq!(views.await.unwrap(), expected);
+        assert_eq!(views.await.unwrap(), View::Counted(expected));
     }
     let row: (bool, i32) =
         sqlx::query_as(r#"SELECT "viewedInAr", "arViewCount" FROM "Generation""#)
