@@ -17,6 +17,7 @@ mod fair;
 mod field_error;
 mod generation_options;
 mod ids;
+pub mod invoice;
 mod job;
 mod lane;
 mod money;
