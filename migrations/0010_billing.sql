@@ -66,54 +66,29 @@ CREATE TABLE atelier.billing_period (
 );
 CREATE INDEX billing_period_due ON atelier.billing_period (period_end, brand_id) WHERE status <> 'closed';
 
--- The seller is data: one row. A seller below its country's threshold charges no VAT and has no VAT id.
+-- The seller is data: one row. A seller below its country's threshold charges no VAT and has no VAT number.
 CREATE TABLE atelier.seller (
     id text PRIMARY KEY DEFAULT 'default' CHECK (id = 'default'),
-    name text NOT NULL,
-    -- In the trade register: SIREN, UID and the like.
-    registration text,
-    vat_scheme text NOT NULL CHECK (vat_scheme IN ('not_subject', 'registered')),
-    vat_id text,
-    address text,
-    postal_code text,
-    city text,
-    country text NOT NULL CHECK (country ~ '^[A-Z]{2}$'),
-    email text,
-    phone text,
-    website text,
-    iban text,
-    bic text,
-    bank_name text,
-    -- Printed under the totals.
-    terms text,
-    payment_days smallint NOT NULL DEFAULT 14 CHECK (payment_days BETWEEN 0 AND 180),
-    language text NOT NULL DEFAULT 'en' CHECK (language IN ('en', 'fr')),
+    -- domain::invoice::Seller.
+    profile jsonb NOT NULL,
     invoice_prefix text NOT NULL DEFAULT 'INV' CHECK (invoice_prefix ~ '^[A-Z]{1,8}$'),
     credit_prefix text NOT NULL DEFAULT 'CN' CHECK (credit_prefix ~ '^[A-Z]{1,8}$'),
     -- Where the logo lies in the object store.
     logo_key text,
     -- NULL: nobody has set it yet.
     updated_at timestamptz,
-    CHECK (invoice_prefix <> credit_prefix),
-    CHECK (vat_scheme = 'registered' OR vat_id IS NULL)
+    CHECK (invoice_prefix <> credit_prefix)
 );
-INSERT INTO atelier.seller (name, vat_scheme, country) VALUES ('Atelier', 'not_subject', 'CH');
+INSERT INTO atelier.seller (profile) VALUES ('{"name": "Atelier", "address": {"country": "CH"},
+    "registrations": [{"label": "UID", "id": "not set"}], "vat": {"regime": "not_subject"}, "terms": {"payment_days": 14}}');
 
--- What goes on a brand's invoices where it differs from the columns of "Brand"; NULL is what stands there.
+-- Who stands on a brand's invoices as the buyer, where that is another than "Brand" says.
 CREATE TABLE atelier.billing_profile (
     brand_id text PRIMARY KEY,
-    name text,
-    vat_id text,
-    registration text,
-    address text,
-    postal_code text,
-    city text,
-    country text CHECK (country ~ '^[A-Z]{2}$'),
-    email text,
-    language text CHECK (language IN ('en', 'fr')),
+    -- domain::invoice::Buyer.
+    buyer jsonb NOT NULL,
+    -- Where the brand has other terms than the seller's.
     payment_days smallint CHECK (payment_days BETWEEN 0 AND 180),
-    -- The buyer's own reference, printed on each invoice.
-    reference text,
     updated_at timestamptz NOT NULL
 );
 
@@ -125,7 +100,7 @@ CREATE TABLE atelier.invoice_series (
 );
 
 -- Invoices and credit notes. What was issued cannot be changed: the triggers below refuse it to anybody.
--- Amounts of a credit note are negative.
+-- Amounts of a credit note are negative, so that documents add up.
 CREATE TABLE atelier.invoice (
     id uuid PRIMARY KEY,
     brand_id text NOT NULL,
@@ -139,10 +114,9 @@ CREATE TABLE atelier.invoice (
     period_end timestamptz,
     -- The invoice that a credit note takes back, in whole or in part.
     corrects uuid REFERENCES atelier.invoice (id),
-    -- Both parties as they were when it was issued.
-    seller jsonb,
-    buyer jsonb,
-    language text NOT NULL DEFAULT 'en',
+    -- domain::invoice::Document: what it says, with both parties as they were when it was issued. There,
+    -- a credit note's amounts are positive.
+    document jsonb NOT NULL,
     currency text NOT NULL,
     net_minor bigint NOT NULL DEFAULT 0,
     vat_minor bigint NOT NULL DEFAULT 0,
@@ -166,7 +140,7 @@ CREATE TABLE atelier.invoice (
     CHECK ((state = 'draft') = (number IS NULL)),
     CHECK ((number IS NULL) = (series IS NULL) AND (number IS NULL) = (number_text IS NULL)
         AND (number IS NULL) = (issued_at IS NULL)),
-    CHECK (state = 'draft' OR (seller IS NOT NULL AND buyer IS NOT NULL AND due_at IS NOT NULL)),
+    CHECK (state = 'draft' OR due_at IS NOT NULL),
     CHECK ((state = 'paid') = (paid_at IS NOT NULL)),
     CHECK ((state = 'void') = (voided_at IS NOT NULL)),
     CHECK (kind <> 'regular' OR (period_start IS NOT NULL AND period_end IS NOT NULL)),
@@ -193,13 +167,13 @@ CREATE TABLE atelier.invoice_line (
     service_start timestamptz,
     service_end timestamptz,
     quantity bigint NOT NULL,
-    -- UN/ECE recommendation 20: MON a month, DAY a day, C62 one of what is counted.
-    unit text NOT NULL CHECK (unit IN ('MON', 'DAY', 'C62')),
+    -- UN/ECE recommendation 20: MON a month, DAY a day, C62 one of what is counted, E34 a gigabyte.
+    unit text NOT NULL CHECK (unit IN ('MON', 'DAY', 'C62', 'E34')),
     unit_price_e10 bigint NOT NULL CHECK (unit_price_e10 >= 0),
     -- quantity times price, rounded half up to the minor unit, once.
     net_minor bigint NOT NULL,
-    -- EN 16931: S standard, Z zero rated, E exempt, AE reverse charge, O not subject.
-    vat_category text NOT NULL CHECK (vat_category IN ('S', 'Z', 'E', 'AE', 'O', 'G', 'K')),
+    -- domain::invoice::VatCategory.
+    vat_category text NOT NULL CHECK (vat_category IN ('S', 'Z', 'E', 'AE', 'K', 'G', 'O')),
     -- Hundredths of a percent: 8.1 % is 810.
     vat_rate_bp integer NOT NULL CHECK (vat_rate_bp BETWEEN 0 AND 10000),
     -- On a credit note, the line that it takes back.
