@@ -29,6 +29,7 @@ mod render_style;
 mod retry;
 mod shopper_text;
 mod slug;
+pub mod stripe_signature;
 mod usage;
 pub mod webhook_signature;
 mod zones;

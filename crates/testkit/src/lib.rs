@@ -5,6 +5,7 @@
 //! - [`servers`] and [`TestDatabase`]: one database per test, cloned from a migrated template.
 //! - [`ChaosProxy`]: a TCP proxy that refuses, delays, cuts, freezes and loses replies on command.
 //! - [`ManualClock`] and [`wait`]: time driven by hand, and waiting on a predicate instead of sleeping.
+//! - [`FakeStripe`]: what is asked of Stripe, with its idempotency keys, faults and signed events.
 //! - [`hostile`]: what shoppers type when they mean no good.
 //! - [`foreign`]: pinned Python and Node packages to run beside Atelier; [`LineProgram`] drives what uses them.
 //!
@@ -27,6 +28,7 @@ mod proxy;
 mod redis;
 mod scratch;
 pub mod servers;
+mod stripe;
 pub mod wait;
 
 pub use account::Account;
@@ -39,3 +41,4 @@ pub use lines::LineProgram;
 pub use postgres::{PostgresOptions, PrivatePostgres};
 pub use proxy::{ChaosProxy, Mode};
 pub use redis::{PrivateRedis, RedisOptions};
+pub use stripe::{FakeStripe, StripeEvent, StripeFault, StripeRequest};

@@ -19,4 +19,5 @@ mod parent_death;
 mod postgres;
 mod proxy;
 mod redis;
+mod stripe;
 mod wait;
