@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -19,9 +19,21 @@ use crate::ids::{BrandId, GenerationId, ProductId, PublicId};
 use crate::lane::UnknownName;
 use crate::money::{Currency, Micros};
 
-/// What happened, with the names of the `WebhookEvent` enum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+mod operational;
+
+pub use operational::{
+    InvoiceFinalized, InvoicePastDue, QuotaThreshold, WebhookDisabled, WebhookFailing,
+};
+
+/// What a `webhook-id` begins with.
+const MESSAGE_PREFIX: &str = "msg_";
+
+/// What the ids of events are derived in: the same fact written twice is the same event.
+const IDS: Uuid = Uuid::from_u128(0x6a1f_0b5e_3c0d_4f6a_9d0e_27c1_5a8b_4d10);
+
+/// What happened. The first four are those of Prisma's `WebhookEvent` enum; the others are about the
+/// brand's account and have no name there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventKind {
     /// A worker began.
     GenerationStarted,
@@ -31,24 +43,48 @@ pub enum EventKind {
     GenerationFailed,
     /// Somebody looked at it in augmented reality.
     ArView,
+    /// A share of a quota was reached.
+    QuotaThreshold,
+    /// An invoice got its number and will not change any more.
+    InvoiceFinalized,
+    /// An invoice was not paid in time.
+    InvoicePastDue,
+    /// An endpoint gets nothing any more, because it failed for too long or said so itself.
+    WebhookDisabled,
+    /// An endpoint fails and will be disabled if it goes on.
+    WebhookFailing,
+    /// Somebody asked to be sent an example.
+    WebhookTest,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 10] = [
         Self::GenerationStarted,
         Self::GenerationCompleted,
         Self::GenerationFailed,
         Self::ArView,
+        Self::QuotaThreshold,
+        Self::InvoiceFinalized,
+        Self::InvoicePastDue,
+        Self::WebhookDisabled,
+        Self::WebhookFailing,
+        Self::WebhookTest,
     ];
 
-    /// The name in the `WebhookEvent` enum.
-    pub fn as_str(self) -> &'static str {
+    /// The name in the `WebhookEvent` enum, of those that have one.
+    pub fn enum_name(self) -> Option<&'static str> {
         match self {
-            Self::GenerationStarted => "GENERATION_STARTED",
-            Self::GenerationCompleted => "GENERATION_COMPLETED",
-            Self::GenerationFailed => "GENERATION_FAILED",
-            Self::ArView => "AR_VIEW",
+            Self::GenerationStarted => Some("GENERATION_STARTED"),
+            Self::GenerationCompleted => Some("GENERATION_COMPLETED"),
+            Self::GenerationFailed => Some("GENERATION_FAILED"),
+            Self::ArView => Some("AR_VIEW"),
+            Self::QuotaThreshold
+            | Self::InvoiceFinalized
+            | Self::InvoicePastDue
+            | Self::WebhookDisabled
+            | Self::WebhookFailing
+            | Self::WebhookTest => None,
         }
     }
 
@@ -59,7 +95,18 @@ impl EventKind {
             Self::GenerationCompleted => "generation.completed",
             Self::GenerationFailed => "generation.failed",
             Self::ArView => "ar.view",
+            Self::QuotaThreshold => "quota.threshold",
+            Self::InvoiceFinalized => "invoice.finalized",
+            Self::InvoicePastDue => "invoice.past_due",
+            Self::WebhookDisabled => "webhook.disabled",
+            Self::WebhookFailing => "webhook.failing",
+            Self::WebhookTest => "webhook.test",
         }
+    }
+
+    /// Whether an endpoint can subscribe to it. A test event goes where it was asked for.
+    pub fn is_subscribable(self) -> bool {
+        self != Self::WebhookTest
     }
 }
 
@@ -76,7 +123,7 @@ impl FromStr for EventKind {
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         Self::ALL
             .into_iter()
-            .find(|kind| kind.as_str() == text || kind.type_name() == text)
+            .find(|kind| kind.enum_name() == Some(text) || kind.type_name() == text)
             .ok_or_else(|| UnknownName(text.to_owned()))
     }
 }
@@ -92,6 +139,8 @@ pub struct Event {
     pub dedupe_key: String,
     /// Whose systems are told.
     pub brand: BrandId,
+    /// The generation that it is the end of: the address that its request named is told too.
+    pub ends: Option<GenerationId>,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
     /// The `data` of the body.
@@ -115,9 +164,55 @@ impl Event {
             kind,
             dedupe_key,
             brand,
+            ends: matches!(
+                kind,
+                EventKind::GenerationCompleted | EventKind::GenerationFailed
+            )
+            .then_some(generation),
             occurred_at,
             data,
         }
+    }
+
+    /// An event of any other fact, whose id derives from the key. The key names the fact among those of
+    /// all brands: `{kind}:{brand}:{what}`.
+    pub fn of_fact(
+        kind: EventKind,
+        dedupe_key: String,
+        brand: BrandId,
+        occurred_at: DateTime<Utc>,
+        data: Value,
+    ) -> Self {
+        let event = Self {
+            id: Uuid::nil(),
+            kind,
+            dedupe_key,
+            brand,
+            ends: None,
+            occurred_at,
+            data,
+        };
+        event.with_derived_id()
+    }
+
+    /// The same event with the id that derives from its key.
+    #[must_use]
+    pub fn with_derived_id(self) -> Self {
+        Self {
+            id: Uuid::new_v5(&IDS, self.dedupe_key.as_bytes()),
+            ..self
+        }
+    }
+
+    /// The `webhook-id`: the same for every try at every endpoint.
+    pub fn message_id(id: Uuid) -> String {
+        format!("{MESSAGE_PREFIX}{}", id.simple())
+    }
+
+    /// Reads a `webhook-id` back.
+    pub fn parse_message_id(text: &str) -> Option<Uuid> {
+        let digits = text.strip_prefix(MESSAGE_PREFIX)?;
+        (digits.len() == 32).then(|| Uuid::parse_str(digits).ok())?
     }
 
     /// The `n`-th view of a generation in augmented reality.
@@ -136,6 +231,7 @@ impl Event {
             kind,
             dedupe_key,
             brand,
+            ends: None,
             occurred_at,
             data,
         }
@@ -303,10 +399,41 @@ mod tests {
     #[test]
     fn names_read_back_in_both_forms() {
         for kind in EventKind::ALL {
-            assert_eq!(kind.as_str().parse::<EventKind>().unwrap(), kind);
+            if let Some(name) = kind.enum_name() {
+                assert_eq!(name.parse::<EventKind>().unwrap(), kind);
+            }
             assert_eq!(kind.type_name().parse::<EventKind>().unwrap(), kind);
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
+    }
+
+    #[test]
+    fn an_id_derives_from_the_fact_and_reads_back_from_its_message() {
+        let fact = |key: &str| {
+            let data = Value::Null;
+            Event::of_fact(
+                EventKind::QuotaThreshold,
+                key.to_owned(),
+                "b".into(),
+                at(),
+                data,
+            )
+        };
+        assert_eq!(fact("q:b:1").id, fact("q:b:1").id);
+        assert_ne!(fact("q:b:1").id, fact("q:b:2").id);
+        let id = fact("q:b:1").id;
+        let message = Event::message_id(id);
+        assert_eq!(message.len(), 36);
+        assert_eq!(Event::parse_message_id(&message), Some(id));
+        for other in ["", "msg_", "msg_x", &id.to_string(), &format!("msg_{id}")] {
+            assert_eq!(Event::parse_message_id(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_the_end_of_a_generation_is_told_to_the_address_of_its_request() {
+        let told = |kind| event(kind, Value::Null).ends.is_some();
+        assert!(told(EventKind::GenerationCompleted) && told(EventKind::GenerationFailed));
+        assert!(!told(EventKind::GenerationStarted));
     }
 
     #[test]

@@ -47,7 +47,8 @@ pub use customization::{
 };
 pub use deny_list::{DenyList, DenyListError};
 pub use events::{
-    CompletedPayload, Ending, Event, EventKind, OutputPayload, failed_data, started_data,
+    CompletedPayload, Ending, Event, EventKind, InvoiceFinalized, InvoicePastDue, OutputPayload,
+    QuotaThreshold, WebhookDisabled, WebhookFailing, failed_data, started_data,
 };
 pub use fair::{Candidate, DeficitRoundRobin};
 pub use field_error::FieldError;

@@ -186,8 +186,10 @@ async fn announce_started(
     }
     let listening = sqlx::query_scalar!(
         r#"-- store::claims::listening
-        SELECT DISTINCT "brandId" FROM "Webhook"
-        WHERE "brandId" = ANY($1) AND "isActive" AND 'GENERATION_STARTED' = ANY(events)"#,
+        SELECT DISTINCT e.brand_id FROM atelier.webhook_endpoint e
+        JOIN "Webhook" w ON w.id = e.webhook_id
+        WHERE e.brand_id = ANY($1) AND e.deleted_at IS NULL
+            AND w."isActive" AND 'GENERATION_STARTED' = ANY(w.events)"#,
         &brands
     )
     .fetch_all(&mut **tx)

@@ -8,9 +8,6 @@ use domain::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The space of our event ids.
-const EVENTS: Uuid = Uuid::from_u128(0x6a1f_0b5e_3c0d_4f6a_9d0e_27c1_5a8b_4d10);
-
 /// Whose generation it is and what it is for.
 pub(crate) struct Subject<'a> {
     pub(crate) id: GenerationId,
@@ -68,7 +65,7 @@ pub(crate) fn ar_view(subject: &Subject<'_>, n: u64, now: DateTime<Utc>) -> Even
     });
     let brand = subject.brand_id.clone();
     let event = Event::ar_view(Uuid::nil(), subject.id, n, brand, now, data);
-    with_derived_id(event)
+    event.with_derived_id()
 }
 
 fn of_generation(
@@ -78,19 +75,5 @@ fn of_generation(
     now: DateTime<Utc>,
     data: Value,
 ) -> Event {
-    with_derived_id(Event::of_generation(
-        Uuid::nil(),
-        kind,
-        id,
-        brand_id.clone(),
-        now,
-        data,
-    ))
-}
-
-fn with_derived_id(event: Event) -> Event {
-    Event {
-        id: Uuid::new_v5(&EVENTS, event.dedupe_key.as_bytes()),
-        ..event
-    }
+    Event::of_generation(Uuid::nil(), kind, id, brand_id.clone(), now, data).with_derived_id()
 }

@@ -48,6 +48,7 @@ pub mod seal;
 pub mod sessions;
 pub mod settle;
 pub mod usage;
+pub mod webhooks;
 
 pub use config::{DatabaseArgs, ObjectArgs};
 pub use database::{Database, Transaction};

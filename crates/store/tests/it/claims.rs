@@ -203,6 +203,9 @@ async fn a_start_is_announced_once_and_only_to_those_who_listen() {
                  VALUES ('w3', 'deaf', 'w', 'https://x', 's', '{GENERATION_STARTED}', false, now())"#,
         )
         .await;
+    store::webhooks::adopt::adopt(&world.db, world.now(), 10)
+        .await
+        .unwrap();
     let heard = world.waiting().await.id;
     let unheard = world.request("deaf");
     world.accept(std::slice::from_ref(&unheard)).await;

@@ -42,4 +42,5 @@ mod sessions;
 mod settle;
 mod states;
 mod walk;
+mod webhook_fan_out;
 mod world;
