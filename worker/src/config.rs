@@ -63,6 +63,12 @@ pub struct WorkerArgs {
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub provider_timeout_seconds: u32,
 
+    /// How long a moderation service may take to say whether a design is accepted, repeats included
+    #[arg(long, env = "ATELIER_MODERATION_TIMEOUT_MS", value_name = "MS",
+          help_heading = "Worker", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u64).range(100..=120_000))]
+    pub moderation_timeout_ms: u64,
+
     /// How often a job is tried before it fails; a provider's "too many requests" is not counted
     #[arg(long, env = "ATELIER_RETRY_MAX_TRIES", value_name = "N", help_heading = "Retries",
           default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]

@@ -10,10 +10,12 @@ use domain::UnknownOutcome;
 use serde_json::Value;
 use service::Timer;
 use store::claims::Claimed;
+use store::moderations::Moderated;
 use tokio::time::Instant;
 
 use crate::held::Hold;
 use crate::metrics::WorkerMetrics;
+use crate::moderation;
 use crate::stop::{Stop, Subject};
 use crate::worker::Worker;
 
@@ -31,6 +33,8 @@ pub(crate) struct Job {
     pub(crate) unknown_outcome: UnknownOutcome,
     /// The prompt, once built.
     pub(crate) final_prompt: Option<String>,
+    /// What a moderation service said of it, where one was asked.
+    pub(crate) moderated: Option<Moderated>,
     /// The candidates that were considered when no picture came of it.
     pub(crate) considered: Option<Value>,
     /// How long its stages took.
@@ -98,6 +102,7 @@ impl Job {
             deadline,
             unknown_outcome: UnknownOutcome::default(),
             final_prompt: None,
+            moderated: None,
             considered: None,
             stages,
         }
@@ -110,6 +115,7 @@ impl Job {
             product_id: self.claim.product_id.clone(),
             final_prompt: self.final_prompt.clone(),
             considered: self.considered.clone(),
+            moderation: self.moderated.as_ref().map(moderation::record),
         }
     }
 

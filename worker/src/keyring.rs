@@ -75,6 +75,18 @@ impl Keyring {
         Ok(settings.chain(kept).cloned().collect())
     }
 
+    /// Keys for a question that costs nothing: the brand's own first, then the platform's.
+    pub(crate) async fn free_of_charge(
+        &self,
+        brand: &BrandId,
+        provider: &str,
+    ) -> Result<Vec<Credential>, StoreError> {
+        let wallet = self.brand(brand).await?;
+        let own = wallet.keys.get(provider).cloned().unwrap_or_default();
+        let platform = self.keys(&Wallet::default(), provider).await?;
+        Ok(own.into_iter().chain(platform).collect())
+    }
+
     /// The key an open attempt of the brand went with; none where it is gone.
     pub(crate) async fn find(
         &self,

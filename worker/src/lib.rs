@@ -12,6 +12,7 @@
 //! | `fonts`, `brand_fonts` | the font pack's folder; a brand's own fonts |
 //! | `prompt`, `inputs`, `spend`, `layers`, `output`, `report` | its stages |
 //! | `keyring`, `routing_args` | which keys may be spent on, and the settings of who is asked |
+//! | `moderation` | asking a service about words and pictures before anything is paid |
 //! | `aftercare` | the calls that ended and held jobs left open |
 //! | `ledger`, `settle` | batched writes under the job's lease |
 //!
@@ -41,6 +42,7 @@ mod keyring;
 mod layers;
 mod ledger;
 mod metrics;
+mod moderation;
 mod output;
 mod pipeline;
 mod prompt;

@@ -51,6 +51,10 @@ service::metrics! {
         /// Times that a job had to wait for a key's limits, in its slot or handed back.
         pub(crate) limiter_waits_total: IntCounter =
             ("atelier_provider_limiter_waits_total"),
+        /// Looks of a moderation service at what a shopper gave, by what came of them: passed, flagged,
+        /// unseen (nobody could look, and it went on) or unavailable (it waits or fails).
+        pub(crate) moderations_total: IntCounterVec =
+            ("atelier_worker_moderations_total", labels ["outcome"]),
         /// Budgets that reached a share of their limit, by percent.
         pub(crate) budget_alerts_total: IntCounterVec =
             ("atelier_budget_alerts_total", labels ["percent"]),

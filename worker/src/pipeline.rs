@@ -18,7 +18,7 @@ use crate::job::{Job, Stage};
 use crate::spend::Obtained;
 use crate::stop::{HANDED_BACK, Stop};
 use crate::worker::Worker;
-use crate::{inputs, output, prompt, report, spend};
+use crate::{inputs, moderation, output, prompt, report, spend};
 
 /// The name of the duty that puts waiting jobs before the workers.
 const DISPATCH_DUTY: &str = "dispatch";
@@ -111,6 +111,7 @@ async fn make(worker: &Worker, job: &mut Job, entry: &Arc<CatalogEntry>) -> Resu
     let loading = inputs::load(worker, product, &customizations);
     let inputs = job.unless_stopped(worker, loading).await;
     let mut inputs = stage.end(job, inputs)?;
+    moderation::pass(worker, job, entry, &customizations, &inputs).await?;
     order
         .take_input(worker, &mut inputs, &mut customizations)
         .await?;

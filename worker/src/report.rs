@@ -7,6 +7,7 @@ use store::settle::{Asset, Done, Outcome};
 use url::Url;
 
 use crate::job::{Job, millis};
+use crate::moderation;
 use crate::output::{FULL, Made, THUMBNAIL};
 use crate::spend::Paid;
 use crate::worker::Worker;
@@ -70,6 +71,7 @@ fn report(worker: &Worker, job: &Job, prompt: &BuiltPrompt, paid: &Paid, made: &
         "stages_ms": job.stages.all(),
         "text": texts,
         "prompt_notes": notes,
+        "moderation": job.moderated.as_ref().map(moderation::record),
         "provider_notes": paid.notes,
         "template_hash": prompt.template_hash,
         "session": worker.session.to_string(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imaging::{Pool, PoolConfig};
-use providers::{Fetcher, Providers};
+use providers::{Fetcher, Moderation, Providers};
 use queue::{ConsumerOptions, Health, Limits, Queue};
 use service::{BoxError, CancellationToken, Context, Ready, Role};
 use store::sessions::{self, NewSession};
@@ -103,6 +103,7 @@ fn worker(
             slots,
             public_url: args.public_url.clone(),
             provider_timeout: args.provider_timeout(),
+            moderation_timeout: Duration::from_millis(args.moderation_timeout_ms),
             retry: args.retry(),
             default_provider: args.routing.default_provider.clone(),
             fallback: args.routing.provider_fallback.clone(),
@@ -119,6 +120,7 @@ fn worker(
         limits: Limits::new(&queue),
         waiting: Arc::new(Semaphore::new(usize::from(args.slots / 2).max(1))),
         keyring: Keyring::new(db, &providers, args.routing.sealing.sealing_keys.clone()),
+        moderation: Moderation::new(&args.providers.openai)?,
         queue,
         providers,
         fetcher: Fetcher::new(&args.fetch)?,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Ending, FailureCode, ProductId, PublicId};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use store::settle::{Ended, Outcome};
 
 /// The metric's label of a job that was given back unsent.
@@ -19,6 +19,24 @@ pub(crate) struct Subject {
     pub(crate) final_prompt: Option<String>,
     /// The candidates that were considered, if it came to that.
     pub(crate) considered: Option<Value>,
+    /// What a moderation service said, if one was asked.
+    pub(crate) moderation: Option<Value>,
+}
+
+impl Subject {
+    /// What the generation's record says of an end without pictures; nothing where there is nothing.
+    fn report(&self) -> Option<Value> {
+        let facts = [
+            ("considered", &self.considered),
+            ("moderation", &self.moderation),
+        ];
+        let known = facts.into_iter().filter_map(|(name, fact)| {
+            let fact = fact.clone()?;
+            Some((name.to_owned(), fact))
+        });
+        let report: Map<String, Value> = known.collect();
+        (!report.is_empty()).then_some(Value::Object(report))
+    }
 }
 
 /// Why the work on a job ends before it has pictures.
@@ -78,10 +96,7 @@ impl Stop {
                 public_id: subject.public_id.clone(),
                 product_id: subject.product_id.clone(),
                 final_prompt: subject.final_prompt.clone(),
-                report: subject
-                    .considered
-                    .clone()
-                    .map(|considered| json!({ "considered": considered })),
+                report: subject.report(),
             }))
         };
         match self {

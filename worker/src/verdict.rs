@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use domain::{FailureCode, Micros};
 use providers::{ErrorKind, Next, ProviderError, Spent};
 
 use crate::job::Job;
 use crate::stop::Stop;
 use crate::worker::Worker;
+
+/// A job younger than this waits out an outage without a try being counted.
+const OUTAGE_PATIENCE: TimeDelta = TimeDelta::hours(1);
+
+/// Whether a job is young enough to wait out an outage, so that no try is counted.
+pub(crate) fn waits_out(worker: &Worker, job: &Job) -> bool {
+    worker.clock.now() - job.claim.created_at <= OUTAGE_PATIENCE
+}
 
 /// What the error says was spent; what is not known yet counts as nothing until it is.
 pub(crate) fn cost(error: &ProviderError) -> Micros {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::{Clock, Micros, RetryPolicy, SessionId};
 use imaging::{Fonts, Pool};
-use providers::{Fetcher, Providers};
+use providers::{Fetcher, Moderation, Providers};
 use queue::{Health, Limits, Queue};
 use service::{ShutdownHandle, Tasks};
 use store::budgets::BudgetAlert;
@@ -36,6 +36,7 @@ pub(crate) struct Worker {
     pub(crate) queue: Queue,
     pub(crate) providers: Providers,
     pub(crate) keyring: Keyring,
+    pub(crate) moderation: Moderation,
     pub(crate) health: Health,
     pub(crate) limits: Limits,
     /// Jobs that wait in their slot for a provider's limit.
@@ -57,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) slots: u32,
     pub(crate) public_url: Url,
     pub(crate) provider_timeout: Duration,
+    pub(crate) moderation_timeout: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) default_provider: String,
     pub(crate) fallback: Vec<String>,

@@ -553,10 +553,11 @@ pub(crate) enum PolicyCommand {
         /// A file with the words the brand does not want: one rule a line, # comments, * for further letters
         #[arg(long, value_name = "FILE")]
         deny_list_file: Option<PathBuf>,
-        /// Who looks at shoppers' words before a provider is paid: off (openai is not there yet)
+        /// Who looks at shoppers' words and pictures before a provider is paid: off or openai, which needs a
+        /// key of OpenAI's in the workers' settings or of the brand's own, and costs nothing
         #[arg(long, value_name = "WHO")]
         moderation: Option<Moderation>,
-        /// When moderation cannot be had: closed (free text waits, then fails) or open (goes on unseen)
+        /// When moderation cannot be had: closed (what a shopper gave waits, then fails) or open (goes on unseen)
         #[arg(long, value_name = "WHAT")]
         moderation_failure: Option<ModerationFailure>,
         /// When nobody can tell whether a provider was paid: retry_once, hold or fail

@@ -15,6 +15,8 @@ use crate::lane::UnknownName;
 pub enum FailureCode {
     /// The provider or the brand's own rules refused the content.
     ContentPolicy,
+    /// The brand wants designs looked at before they are made, and nobody could look.
+    ModerationUnavailable,
     /// The provider refused the request as invalid.
     InvalidRequest,
     /// The shopper's or the brand's picture could not be fetched or read.
@@ -47,8 +49,9 @@ pub enum FailureCode {
 
 impl FailureCode {
     /// Every code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ContentPolicy,
+        Self::ModerationUnavailable,
         Self::InvalidRequest,
         Self::InvalidImage,
         Self::PromptFailed,
@@ -69,6 +72,7 @@ impl FailureCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ContentPolicy => "content_policy",
+            Self::ModerationUnavailable => "moderation_unavailable",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidImage => "invalid_image",
             Self::PromptFailed => "prompt_failed",
@@ -90,7 +94,8 @@ impl FailureCode {
     /// "try again" for these, and "change your design" or nothing for the others.
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::ProviderUnavailable
+            Self::ModerationUnavailable
+            | Self::ProviderUnavailable
             | Self::ProviderBadAnswer
             | Self::OutcomeUnknown
             | Self::TimedOut
@@ -112,6 +117,9 @@ impl FailureCode {
     pub fn message(self) -> &'static str {
         match self {
             Self::ContentPolicy => "The design was refused by the content rules. Please change it.",
+            Self::ModerationUnavailable => {
+                "The design could not be checked at the moment. Please try again."
+            }
             Self::InvalidRequest => "The design cannot be produced as it is. Please change it.",
             Self::InvalidImage => "The picture could not be read. Please choose another one.",
             Self::PromptFailed => "This product cannot be generated at the moment.",

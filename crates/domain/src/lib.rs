@@ -59,7 +59,7 @@ pub use ids::{AttemptId, BrandId, GenerationId, IdError, KeyId, ProductId, Publi
 pub use job::{Fence, IllegalMove, JobState, MAX_CRASHES, Move};
 pub use lane::{Lane, Plan, UnknownName};
 pub use money::{Currency, Micros};
-pub use policy::{BrandPolicy, Moderation, ModerationFailure, UnknownOutcome};
+pub use policy::{BrandPolicy, Moderation, ModerationDecision, ModerationFailure, UnknownOutcome};
 pub use product::{ArSettings, OutputFormat, Product, Template};
 pub use prompt::{
     BuiltPrompt, ControlSyntax, DEFAULT_PROMPT_BUDGET_CHARS, DEFAULT_TEMPLATE, NegativePrompt,

@@ -62,11 +62,25 @@ named! {
 named! {
     /// What happens when moderation is asked for and cannot be had.
     ModerationFailure {
-        /// Free text waits, and fails in the end; what a shopper chose from the brand's own lists goes on.
+        /// What a shopper wrote or uploaded waits, and fails in the end; what was chosen from the brand's own
+        /// lists goes on.
         #[default]
         Closed = "closed",
         /// It goes on unseen.
         Open = "open",
+    }
+}
+
+named! {
+    /// What came of the look at one request. The words themselves are not kept with it.
+    ModerationDecision {
+        /// Nobody could look, and the brand's policy lets it go on.
+        #[default]
+        Unseen = "unseen",
+        /// Nothing was objected to.
+        Passed = "passed",
+        /// It was refused.
+        Flagged = "flagged",
     }
 }
 

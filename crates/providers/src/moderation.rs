@@ -1,6 +1,6 @@
-//! OpenAI's moderation: whether a text and pictures may be sent on.
+//! OpenAI's moderation: whether a text and a picture may be sent on.
 //!
-//! It costs nothing, so that an answer that is lost leaves nothing open. Whether to go on without an
+//! One question takes one picture at most: more are refused (`too_many_images`). It costs nothing, so that an answer that is lost leaves nothing open. Whether to go on without an
 //! answer is the caller's decision.
 
 use base64::Engine as _;
@@ -51,14 +51,17 @@ impl Moderation {
         })
     }
 
-    /// Asks about a text and the pictures that go with it. May be cancelled and repeated.
+    /// The provider whose keys it takes.
+    pub const PROVIDER: &str = NAME;
+
+    /// Asks about a text and a picture; an empty text is left out. May be cancelled and repeated.
     ///
     /// # Errors
     /// Classified as every other call; none of them leaves anything open, as nothing is charged.
     pub async fn check(
         &self,
         text: &str,
-        images: &[InputImage],
+        image: Option<&InputImage>,
         call: CallContext<'_>,
     ) -> Result<ModerationVerdict, ProviderError> {
         let mut headers = HeaderMap::new();
@@ -69,7 +72,7 @@ impl Moderation {
             method: Method::POST,
             path: PATH,
             headers,
-            body: Bytes::from(body(text, images).to_string()),
+            body: Bytes::from(body(text, image).to_string()),
         };
         let answer = self.endpoint.transport.send(asking, call.deadline).await;
         let answer = answer.map_err(|broken| {
@@ -97,14 +100,17 @@ fn unanswered(kind: ErrorKind, detail: &str) -> ProviderError {
     ProviderError::refused(NAME, kind, Next::SameAfter(PAUSE), detail)
 }
 
-fn body(text: &str, images: &[InputImage]) -> Value {
-    let mut input = vec![json!({"type": "text", "text": text})];
-    input.extend(images.iter().map(|image| {
+fn body(text: &str, image: Option<&InputImage>) -> Value {
+    let mut input = Vec::new();
+    if !text.is_empty() || image.is_none() {
+        input.push(json!({"type": "text", "text": text}));
+    }
+    if let Some(image) = image {
         let kind = media_type(&image.bytes).unwrap_or(image.content_type);
         let data = STANDARD.encode(&image.bytes);
         let url = format!("data:{kind};base64,{data}");
-        json!({"type": "image_url", "image_url": {"url": url}})
-    }));
+        input.push(json!({"type": "image_url", "image_url": {"url": url}}));
+    }
     json!({"model": MODEL, "input": input})
 }
 

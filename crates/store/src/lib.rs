@@ -37,6 +37,7 @@ pub mod import;
 pub mod intake;
 pub mod ledger;
 pub mod migrate;
+pub mod moderations;
 pub mod objects;
 pub mod policies;
 pub mod products;

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use domain::{FailureCode, Micros};
 use providers::routing::{
     Candidate, Circuit, Decision, KeyOffer, KeyState, Listing, Need, Offer, Patience, Refusal,
@@ -32,9 +31,6 @@ const AUTH_PAUSE: Duration = Duration::from_secs(900);
 const QUOTA_PAUSE: Duration = Duration::from_secs(3_600);
 /// A job does not wait longer than this in its slot, all waits together.
 const LONGEST_IN_PLACE: Duration = Duration::from_secs(10);
-/// A job younger than this waits out an outage without a try being counted.
-const OUTAGE_PATIENCE: TimeDelta = TimeDelta::hours(1);
-
 /// The candidates of one job and what this run learnt of them.
 pub(super) struct Plan<'a> {
     worker: &'a Worker,
@@ -328,8 +324,7 @@ impl<'a> Plan<'a> {
     /// Gives the slot to another job until then. No try is counted: nothing was asked. Only a job that has
     /// waited out an hour of outage goes by its tries from then on, so that none goes on for ever.
     fn hand_back(&self, wait: Duration, kind: ErrorKind) -> Stop {
-        let age = self.worker.clock.now() - self.job.claim.created_at;
-        if kind == ErrorKind::Unavailable && age > OUTAGE_PATIENCE {
+        if kind == ErrorKind::Unavailable && !verdict::waits_out(self.worker, self.job) {
             return verdict::retry(self.worker, self.job, kind, Some(wait));
         }
         Stop::Retry {

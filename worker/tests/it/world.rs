@@ -156,9 +156,27 @@ impl World {
             unknown_outcome: Some(policy),
             ..PolicyChange::default()
         };
-        policies::change(&self.db, self.clock.now(), &self.brand, &change)
+        self.decides(&change).await;
+    }
+
+    /// What the brand decides.
+    pub async fn decides(&self, change: &PolicyChange) {
+        policies::change(&self.db, self.clock.now(), &self.brand, change)
             .await
             .unwrap();
+    }
+
+    /// What the record of a job's generation says.
+    pub async fn record(&self, id: GenerationId) -> Value {
+        let sql = r#"SELECT COALESCE("aiResponse", 'null') FROM "Generation" WHERE id = $1"#;
+        let row = self.sql.query_one(sql, &[&id.as_text()]).await.unwrap();
+        row.get(0)
+    }
+
+    /// The code that a generation failed with.
+    pub async fn failure(&self, id: GenerationId) -> Option<String> {
+        let sql = r#"SELECT "errorCode" FROM "Generation" WHERE id = $1"#;
+        self.text(sql, &[&id.as_text()]).await
     }
 
     /// Accepts a request without sending it anywhere.

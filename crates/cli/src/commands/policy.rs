@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, ensure};
-use domain::{BrandId, Clock, DenyList, Moderation};
+use anyhow::Context;
+use domain::{BrandId, Clock, DenyList};
 use serde_json::json;
 use service::SystemClock;
 use store::policies::{self, PolicyChange};
@@ -38,12 +38,6 @@ pub(super) async fn run(command: PolicyCommand) -> anyhow::Result<()> {
             unknown_outcome,
             database,
         } => {
-            // A gate that nobody watches is worse than none.
-            ensure!(
-                moderation != Some(Moderation::OpenAi),
-                "--moderation openai: the workers do not ask OpenAI's moderation yet; a deny list works \
-                 today (--deny-list-file)"
-            );
             let change = PolicyChange {
                 deny_list: deny_list_file.as_deref().map(read_list).transpose()?,
                 moderation,

@@ -378,7 +378,7 @@ async fn a_moderation_answers_and_its_failures_leave_nothing_open() {
     let moderation = Moderation::new(&config(&[&world.base()])).unwrap();
     let call = || world.call(Duration::from_secs(20));
     let verdict = moderation
-        .check("a silver ring", &[], call())
+        .check("a silver ring", None, call())
         .await
         .unwrap();
     assert!(!verdict.flagged, "{verdict:?}");
@@ -393,7 +393,7 @@ async fn a_moderation_answers_and_its_failures_leave_nothing_open() {
             .faults()
             .push(Fault::new(mode).on("moderations"))
             .unwrap();
-        let error = moderation.check("a ring", &[], call()).await.unwrap_err();
+        let error = moderation.check("a ring", None, call()).await.unwrap_err();
         assert_eq!(error.spent(), Spent::None, "{error:?}");
         assert!(!error.next().keeps_attempt_open(), "{error:?}");
     }

@@ -62,6 +62,11 @@ fn moderate(call: &mut Call) -> Outcome {
         Some(Value::Array(parts)) if parts.iter().all(Value::is_string) => parts.iter().collect(),
         Some(one) => vec![one],
     };
+    let pictures = inputs.iter().copied().map(pictures).sum::<usize>();
+    if pictures > 1 {
+        let message = format!("Number of images ({pictures}) exceeds maximum of 1");
+        return Err(ApiError::invalid("input", "too_many_images", message).into());
+    }
     let model = match model_name(Some(&fields)) {
         "" => "omni-moderation-latest",
         model => model,
@@ -92,6 +97,15 @@ fn verdict(input: &Value) -> Value {
         "category_scores": map(&|category| if met.contains(&category) { 0.98.into() } else { 0.0002.into() }),
         "category_applied_input_types": map(&|_| json!(["text"])),
     })
+}
+
+/// How many pictures stand in it.
+fn pictures(input: &Value) -> usize {
+    match input {
+        Value::Array(parts) => parts.iter().map(pictures).sum(),
+        Value::Object(part) => usize::from(part.contains_key("image_url")),
+        _ => 0,
+    }
 }
 
 fn words(input: &Value) -> String {

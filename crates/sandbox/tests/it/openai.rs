@@ -348,6 +348,12 @@ async fn reading_endpoints_answer_and_cost_nothing() {
     .await;
     let flagged = |index: usize| told_["results"][index]["flagged"].as_bool().unwrap();
     assert_eq!((flagged(0), flagged(1)), (false, true));
+    let picture = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}});
+    let body = json!({"input": [{"type": "text", "text": "a ring"}, picture, picture]});
+    let refused = lab.post(Provider::OpenAi, "/moderations", &body).await;
+    let (status, told_) = told(refused.unwrap()).await;
+    let code = told_["error"]["code"].as_str();
+    assert_eq!((status.as_u16(), code), (400, Some("too_many_images")));
     let path = "/organization/usage/images?start_time=0&bucket_width=1m";
     let (_, usage) = lab.get(Provider::OpenAi, path).await;
     assert_eq!(usage["data"][0]["results"][0]["images"], 1);
