@@ -4,6 +4,7 @@
 //! random numbers of its own. Time comes in as a [`Clock`] or an instant, chance as bytes or a
 //! fraction. That is what makes every rule testable without a server.
 
+pub mod address;
 mod allowed_chars;
 mod callback;
 mod catalog;
@@ -30,7 +31,9 @@ mod retry;
 mod shopper_text;
 mod slug;
 pub mod stripe_signature;
+mod target;
 mod usage;
+pub mod webhook_policy;
 pub mod webhook_signature;
 mod zones;
 
@@ -70,6 +73,7 @@ pub use render_style::RenderStyle;
 pub use retry::RetryPolicy;
 pub use shopper_text::{MAX_USER_PROMPT_GRAPHEMES, TextFault, clean_prompt, clean_text};
 pub use slug::{MAX_SLUG_BYTES, SlugBook, slug};
+pub use target::{Reach, Target, TargetFault};
 pub use usage::{Metric, UsageId};
 pub use zones::{
     Area, DEFAULT_MAX_LENGTH, PictureFit, TextAlign, TextArc, TextArcSide, TextVerticalAlign,

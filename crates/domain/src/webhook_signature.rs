@@ -1,10 +1,16 @@
-//! Signatures of webhooks, as the Standard Webhooks specification 1.0 has them (`v1`).
+//! Signatures of webhooks, as the Standard Webhooks specification 1.0 has them (`v1`, `v1a`).
 //!
-//! What is signed is `{id}.{timestamp}.{body}`, with HMAC-SHA256 under a shared secret that is written
-//! as `whsec_` and base64. A message carries any number of signatures, so that a secret can be changed
+//! What is signed is `{id}.{timestamp}.{body}`: with HMAC-SHA256 under a shared secret that is written
+//! as `whsec_` and base64 (`v1`), or with an ed25519 key whose public half the receiver has (`v1a`,
+//! [`WebhookSigningKey`]). A message carries any number of signatures, so that a secret can be changed
 //! without a gap; a receiver knows any number of secrets for the same reason.
 //!
+//! No official library checks `v1a`, so it is only ever sent beside `v1`.
+//!
 //! Used both ways: for the webhooks that a provider sends to us, and for those that we send.
+
+mod origin;
+mod signing_key;
 
 use std::fmt;
 
@@ -13,6 +19,11 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+pub use self::origin::{ORIGIN_HEADER, origin_signature};
+pub use self::signing_key::{
+    WebhookPublicKey, WebhookPublicKeyError, WebhookSigningKey, WebhookSigningKeyError,
+};
 
 /// How far a message's time may lie from ours, either way: what every official library allows.
 pub const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
@@ -73,6 +84,16 @@ impl WebhookSecret {
         Ok(Self(bytes))
     }
 
+    /// A secret of 32 bytes, which whoever has randomness brings along.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    /// The secret as it is shown, once, and sealed: `whsec_` and base64.
+    pub fn to_text(&self) -> String {
+        format!("{PREFIX}{}", STANDARD.encode(&self.0))
+    }
+
     /// The value of `webhook-signature` for a message, with this secret alone.
     pub fn sign(&self, id: &str, at: DateTime<Utc>, body: &[u8]) -> String {
         let signature = self.code(id, &at.timestamp().to_string(), body).finalize();
@@ -110,6 +131,41 @@ pub fn verify(
     body: &[u8],
     now: DateTime<Utc>,
 ) -> Result<(), SignatureFault> {
+    check(headers, VERSION, now, |given| {
+        secrets.iter().any(|secret| {
+            let code = secret.code(headers.id, headers.timestamp, body);
+            code.verify_slice(given).is_ok()
+        })
+    })
+}
+
+/// The same for a receiver that has public keys: looks at the signatures of version `v1a` alone.
+///
+/// # Errors
+/// [`SignatureFault`] says what is wrong.
+pub fn verify_public(
+    keys: &[WebhookPublicKey],
+    headers: SignedHeaders<'_>,
+    body: &[u8],
+    now: DateTime<Utc>,
+) -> Result<(), SignatureFault> {
+    let signed = signed_content(headers.id, headers.timestamp, body);
+    check(headers, signing_key::VERSION, now, |given| {
+        keys.iter().any(|key| key.signed(&signed, given))
+    })
+}
+
+/// `{id}.{timestamp}.{body}`.
+fn signed_content(id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
+    [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat()
+}
+
+fn check(
+    headers: SignedHeaders<'_>,
+    wanted: &str,
+    now: DateTime<Utc>,
+    is_right: impl Fn(&[u8]) -> bool,
+) -> Result<(), SignatureFault> {
     let SignedHeaders {
         id,
         timestamp,
@@ -127,19 +183,14 @@ pub fn verify(
     let mut signatures = signature
         .split(' ')
         .filter_map(|one| one.split_once(','))
-        .filter(|(version, _)| *version == VERSION)
+        .filter(|(version, _)| *version == wanted)
         .take(MAX_SIGNATURES)
         .filter_map(|(_, base64)| STANDARD.decode(base64).ok())
         .peekable();
     if signatures.peek().is_none() {
         return Err(SignatureFault::Malformed);
     }
-    let right = signatures.any(|given| {
-        secrets.iter().any(|secret| {
-            let code = secret.code(id, timestamp, body);
-            code.verify_slice(&given).is_ok()
-        })
-    });
+    let right = signatures.any(|given| is_right(&given));
     if right {
         Ok(())
     } else {
@@ -182,6 +233,18 @@ mod tests {
         assert_eq!(check(SIGNATURE, at(AT)), Ok(()));
         let bare = WebhookSecret::parse(SECRET.strip_prefix("whsec_").unwrap()).unwrap();
         assert_eq!(bare, secrets()[0]);
+    }
+
+    #[test]
+    fn the_vector_of_the_reference_library_in_rust_is_reproduced() {
+        let secret = WebhookSecret::parse("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
+        let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+        assert_eq!(
+            secret.sign("msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", at(1_649_367_553), body),
+            "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw="
+        );
+        assert_eq!(WebhookSecret::parse(&secret.to_text()), Ok(secret));
+        assert_eq!(WebhookSecret::from_bytes([7; 32]).to_text().len(), 50);
     }
 
     #[test]

@@ -8,38 +8,28 @@
 //! `ATELIER_FETCH_ALLOW_CIDRS` opens networks that are not public, for tests and for shops whose
 //! pictures lie on an inner host.
 
-mod address;
 mod error;
-mod resolver;
-mod target;
 
-use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, ACCEPT_ENCODING, LOCATION};
-use reqwest::{Client, Response};
+use reqwest::{ClientBuilder, Response};
 use url::Url;
 
-pub use self::address::RefusedAddress;
+use domain::Target;
+use domain::address::AllowList;
+
 pub use self::error::FetchError;
 
-use self::address::AllowList;
-use self::resolver::{GuardedResolver, NoAddress};
-use self::target::{Reach, Target};
 use crate::config::{ConfigError, FetchConfig};
-
-const USER_AGENT: &str = concat!("atelier/", env!("CARGO_PKG_VERSION"));
+use crate::guard::{GuardedClients, NoAnswer, SystemLookup};
 
 /// Fetches pictures from untrusted URLs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     allowed: AllowList,
-    /// For `https` on port 443: connects to public and listed addresses.
-    public: Client,
-    /// For everything else: connects to listed addresses only.
-    listed: Client,
+    clients: GuardedClients,
     limit_bytes: u64,
     limit: Duration,
 }
@@ -57,8 +47,7 @@ impl Fetcher {
         } = config;
         let allowed = AllowList::new(fetch_allow_cidrs.clone());
         Ok(Self {
-            public: guarded_client(&allowed, Reach::Public)?,
-            listed: guarded_client(&allowed, Reach::Listed)?,
+            clients: GuardedClients::new(&allowed, &SystemLookup::shared(), client)?,
             allowed,
             limit_bytes: *fetch_max_bytes,
             limit: Duration::from_millis(*fetch_timeout_ms),
@@ -77,11 +66,9 @@ impl Fetcher {
     }
 
     async fn get(&self, target: &Target) -> Result<Bytes, FetchError> {
-        let client = match target.reach {
-            Reach::Public => &self.public,
-            Reach::Listed => &self.listed,
-        };
-        let request = client
+        let request = self
+            .clients
+            .of(target.reach)
             .get(target.url.clone())
             .header(ACCEPT, "image/*")
             // A compressed answer would need a cap of its own behind the cap on bytes.
@@ -122,19 +109,11 @@ impl Fetcher {
     }
 }
 
-fn guarded_client(allowed: &AllowList, reach: Reach) -> Result<Client, ConfigError> {
-    crate::http::client()
-        .dns_resolver(Arc::new(GuardedResolver {
-            allowed: allowed.clone(),
-            reach,
-        }))
-        .https_only(allowed.is_empty())
-        .user_agent(USER_AGENT)
+fn client(builder: ClientBuilder) -> ClientBuilder {
+    builder
         .http1_only()
         // A connection to a stranger is not kept: the next picture has another host.
         .pool_max_idle_per_host(0)
-        .build()
-        .map_err(ConfigError::HttpClient)
 }
 
 fn expect_ok(target: &Target, response: &Response) -> Result<(), FetchError> {
@@ -166,34 +145,17 @@ fn expect_ok(target: &Target, response: &Response) -> Result<(), FetchError> {
     Ok(())
 }
 
-/// Why no answer came: the resolver's verdict stands somewhere among the causes.
+/// Why no answer came.
 fn no_answer(host: &str, error: reqwest::Error) -> FetchError {
     let host = host.to_owned();
     // The URL's path may be signed; it stays out of logs.
     let error = error.without_url();
-    if let Some(refused) = cause::<RefusedAddress>(&error) {
-        return FetchError::Address(*refused);
+    let why = NoAnswer::of(&error);
+    let source = error.into();
+    match why {
+        NoAnswer::Refused(refused) => FetchError::Address(refused),
+        NoAnswer::Unresolved => FetchError::Unresolved { host, source },
+        NoAnswer::Tls | NoAnswer::Connect => FetchError::Connect { host, source },
+        NoAnswer::Broken => FetchError::Broken { host, source },
     }
-    if cause::<NoAddress>(&error).is_some() {
-        return FetchError::Unresolved {
-            host,
-            source: error.into(),
-        };
-    }
-    if error.is_connect() {
-        return FetchError::Connect {
-            host,
-            source: error.into(),
-        };
-    }
-    FetchError::Broken {
-        host,
-        source: error.into(),
-    }
-}
-
-fn cause<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
-    let first: &(dyn Error + 'static) = error;
-    std::iter::successors(Some(first), |&error| error.source())
-        .find_map(|error| error.downcast_ref::<E>())
 }

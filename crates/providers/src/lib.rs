@@ -14,6 +14,7 @@ mod config;
 mod credential;
 mod error;
 mod fetch;
+pub mod guard;
 mod http;
 mod mask;
 mod models;
@@ -40,8 +41,9 @@ pub use config::{
     SyntheticConfig,
 };
 pub use credential::{CallContext, Credential};
+pub use domain::address::RefusedAddress;
 pub use error::{ErrorKind, Next, ProviderError, Sent, Spent};
-pub use fetch::{FetchError, Fetcher, RefusedAddress};
+pub use fetch::{FetchError, Fetcher};
 pub use models::{
     Charged, ControlSyntax, MaskConvention, Model, ModelError, ModelRegistry, ModelRow,
     ModelsFileError, NegativePrompt, Price, PriceBasis, Priced, Quote, Recovery, Resolved,

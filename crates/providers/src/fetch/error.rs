@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::address::RefusedAddress;
+use domain::TargetFault;
+use domain::address::RefusedAddress;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -130,6 +131,18 @@ impl FetchError {
             | Self::Redirect { .. }
             | Self::TooLarge { .. }
             | Self::Empty { .. } => false,
+        }
+    }
+}
+
+impl From<TargetFault> for FetchError {
+    fn from(fault: TargetFault) -> Self {
+        match fault {
+            TargetFault::InvalidUrl(why) => Self::InvalidUrl(why),
+            TargetFault::Scheme(scheme) => Self::Scheme(scheme),
+            TargetFault::Credentials => Self::Credentials,
+            TargetFault::Port(port) => Self::Port(port),
+            TargetFault::Address(refused) => Self::Address(refused),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which addresses a shopper's URL may lead to.
+//! Which addresses a URL that somebody else chose may lead to: a shopper's picture, a brand's webhook.
 //!
 //! Only public unicast addresses, unless an operator lists a network. IPv4 is "all but these", from
 //! IANA's special-purpose registry (RFC 6890 and its updates); IPv6 is "only these", because just
@@ -79,7 +79,7 @@ pub struct RefusedAddress {
 ///
 /// # Errors
 /// [`RefusedAddress`] says what it is instead.
-pub(super) fn public(address: IpAddr) -> Result<(), RefusedAddress> {
+pub fn public(address: IpAddr) -> Result<(), RefusedAddress> {
     let network = match address {
         IpAddr::V4(address) => named(&REFUSED_V4, |network| network.contains(&address)),
         IpAddr::V6(address) if PUBLIC_V6.contains(&address) => {
@@ -101,19 +101,21 @@ fn named<N>(networks: &[(N, &'static str)], holds: impl Fn(&N) -> bool) -> Optio
 
 /// Networks that an operator lists as reachable although they are not public.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct AllowList(Vec<IpNet>);
+pub struct AllowList(Vec<IpNet>);
 
 impl AllowList {
-    pub(super) fn new(networks: Vec<IpNet>) -> Self {
+    /// Exactly these networks.
+    pub fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }
 
     /// Whether the operator listed this address.
-    pub(super) fn lists(&self, address: IpAddr) -> bool {
+    pub fn lists(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing is listed: only public addresses can be reached then.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
