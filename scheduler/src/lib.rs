@@ -30,6 +30,7 @@ mod metrics;
 mod nudges;
 mod role;
 mod status;
+pub mod webhooks;
 
 pub use config::{PeriodArgs, SchedulerArgs};
 pub use driver::{Driver, Frame, Tick};

@@ -4,6 +4,7 @@
 //!   that started them; [`Guarded`] does the same for any program.
 //! - [`servers`] and [`TestDatabase`]: one database per test, cloned from a migrated template.
 //! - [`ChaosProxy`]: a TCP proxy that refuses, delays, cuts, freezes and loses replies on command.
+//! - [`receiver`]: a receiver of webhooks that answers as badly as it is told to.
 //! - [`ManualClock`] and [`wait`]: time driven by hand, and waiting on a predicate instead of sleeping.
 //! - [`FakeStripe`]: what is asked of Stripe, with its idempotency keys, faults and signed events.
 //! - [`hostile`]: what shoppers type when they mean no good.
@@ -25,6 +26,7 @@ mod lines;
 mod postgres;
 mod program;
 mod proxy;
+pub mod receiver;
 mod redis;
 mod scratch;
 pub mod servers;
@@ -40,5 +42,6 @@ pub use guard::{Exit, GuardError, GuardSpec, Guarded, Log, Signal};
 pub use lines::LineProgram;
 pub use postgres::{PostgresOptions, PrivatePostgres};
 pub use proxy::{ChaosProxy, Mode};
+pub use receiver::{Manner, Received, Reply, WebhookReceiver};
 pub use redis::{PrivateRedis, RedisOptions};
 pub use stripe::{FakeStripe, StripeEvent, StripeFault, StripeRequest};
