@@ -6,6 +6,7 @@
 
 pub mod address;
 mod allowed_chars;
+mod billing_month;
 mod callback;
 mod catalog;
 mod clock;
@@ -38,6 +39,7 @@ pub mod webhook_signature;
 mod zones;
 
 pub use allowed_chars::{AllowedChars, AllowedCharsError};
+pub use billing_month::BillingMonth;
 pub use callback::{CallbackSecret, CallbackSecretError};
 pub use catalog::{GenerationSpec, ProductSpec, PromptSpec, ZoneSpec, validate};
 pub use clock::Clock;

@@ -1,13 +1,14 @@
 //! Counting AR views: the counter on the generation, the usage record and the event together.
 
 use chrono::{DateTime, Utc};
-use domain::{BrandId, GenerationId, ProductId, PublicId, UsageId};
-use serde_json::json;
+use domain::{BrandId, GenerationId, Metric, ProductId, PublicId, UsageId};
+use serde_json::Map;
 
 use crate::database::{Database, Transaction};
 use crate::error::StoreError;
 use crate::events::{self, Subject};
-use crate::time::to_public;
+use crate::periods;
+use crate::usage::{self, UsageFact};
 
 /// What became of a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,24 @@ pub async fn count(
     id: GenerationId,
     public_id: &PublicId,
 ) -> Result<View, StoreError> {
+    let brands = [brand.to_string()];
+    match count_once(db, now, brand, product, id, public_id).await {
+        Err(StoreError::PeriodDue) => {
+            periods::ensure(db, now, &brands).await?;
+            count_once(db, now, brand, product, id, public_id).await
+        }
+        other => other,
+    }
+}
+
+async fn count_once(
+    db: &Database,
+    now: DateTime<Utc>,
+    brand: &BrandId,
+    product: &ProductId,
+    id: GenerationId,
+    public_id: &PublicId,
+) -> Result<View, StoreError> {
     let mut tx = db.begin("ar_view").await?;
     if !is_enabled(&mut tx, brand).await? {
         return Ok(View::BrandDisabled);
@@ -44,17 +63,17 @@ pub async fn count(
     .fetch_one(&mut *tx)
     .await?;
     let nth = u64::try_from(views).unwrap_or(0);
-    sqlx::query!(
-        r#"-- store::ar_views::usage
-        INSERT INTO "UsageRecord" (id, "brandId", type, count, metadata, "recordedAt")
-        VALUES ($1, $2, 'ar_view', 1, $3, $4) ON CONFLICT (id) DO NOTHING"#,
-        UsageId::ar_view(id, nth).to_string(),
-        brand.as_str(),
-        json!({ "generation_id": id.as_text() }),
-        to_public(now)
-    )
-    .execute(&mut *tx)
-    .await?;
+    let mut metadata = Map::new();
+    metadata.insert("generation_id".to_owned(), id.as_text().into());
+    let fact = UsageFact {
+        id: UsageId::ar_view(id, nth),
+        brand: brand.clone(),
+        metric: Metric::ArView,
+        units: 1,
+        at: now,
+        metadata,
+    };
+    usage::record(&mut tx, now, &[fact]).await?;
     let subject = Subject {
         id,
         public_id,

@@ -38,6 +38,9 @@ pub enum StoreError {
         /// What makes room.
         advice: &'static str,
     },
+    /// A brand has no billing period for this moment: nothing was written; begin it and run again.
+    #[error("the brand's billing period has to begin first")]
+    PeriodDue,
     /// A migration was refused or failed; nothing is half done.
     #[error(transparent)]
     Migration(Box<MigrationError>),
@@ -64,7 +67,7 @@ impl StoreError {
     /// Whether the same call may succeed later without anything being changed.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Conflict(_) => true,
+            Self::Unavailable(_) | Self::Conflict(_) | Self::PeriodDue => true,
             Self::Object { source, .. } => !matches!(
                 source,
                 object_store::Error::NotFound { .. } | object_store::Error::InvalidPath { .. }

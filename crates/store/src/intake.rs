@@ -8,7 +8,7 @@
 //!   sends it; a client that repeats with its idempotency key gets the same generation.
 //! - One bad request in a batch: the batch is taken apart and each goes alone, so that it fails alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use domain::{BrandId, GenerationId, Lane, ProductId, PublicId};
@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::database::{Database, Transaction};
 use crate::error::StoreError;
+use crate::periods;
 
 mod insert;
 mod keys;
@@ -210,6 +211,22 @@ async fn is_known(db: &Database, id: GenerationId) -> Result<bool, StoreError> {
 }
 
 async fn accept_together(
+    db: &Database,
+    now: DateTime<Utc>,
+    batch: &[NewGeneration],
+) -> Result<Vec<Decision>, StoreError> {
+    let brands: BTreeSet<String> = batch.iter().map(|r| r.brand_id.to_string()).collect();
+    let brands: Vec<String> = brands.into_iter().collect();
+    match accept_once(db, now, batch).await {
+        Err(StoreError::PeriodDue) => {
+            periods::ensure(db, now, &brands).await?;
+            accept_once(db, now, batch).await
+        }
+        other => other,
+    }
+}
+
+async fn accept_once(
     db: &Database,
     now: DateTime<Utc>,
     batch: &[NewGeneration],

@@ -39,6 +39,7 @@ pub mod ledger;
 pub mod migrate;
 pub mod moderations;
 pub mod objects;
+pub mod periods;
 pub mod policies;
 pub mod products;
 pub mod provider_keys;

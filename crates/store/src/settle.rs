@@ -10,7 +10,7 @@
 //!   [`Settled::Lost`], which the worker treats as the end of its interest. Usage ids derive from
 //!   the generation, so a repeat cannot bill.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use domain::{BrandId, CompletedPayload, Ending, Event, JobState, Micros, ProductId, PublicId};
@@ -22,6 +22,7 @@ use crate::ending::{self, EndedRow};
 use crate::error::StoreError;
 use crate::events::{self, Subject};
 use crate::lease::Lease;
+use crate::periods;
 
 mod done;
 mod job_rows;
@@ -143,6 +144,22 @@ pub enum Settled {
 /// # Errors
 /// [`StoreError::Unavailable`] and [`StoreError::Conflict`]: settle the same batch again.
 pub async fn settle(
+    db: &Database,
+    now: DateTime<Utc>,
+    batch: &[Settlement],
+) -> Result<Vec<Settled>, StoreError> {
+    let brands: BTreeSet<String> = batch.iter().map(|s| s.brand_id.to_string()).collect();
+    let brands: Vec<String> = brands.into_iter().collect();
+    match settle_together(db, now, batch).await {
+        Err(StoreError::PeriodDue) => {
+            periods::ensure(db, now, &brands).await?;
+            settle_together(db, now, batch).await
+        }
+        other => other,
+    }
+}
+
+async fn settle_together(
     db: &Database,
     now: DateTime<Utc>,
     batch: &[Settlement],

@@ -34,7 +34,8 @@ impl BrandQuota {
     }
 }
 
-/// Locks the brands' rows in the order of their ids and reads them.
+/// Locks the brands' rows in the order of their ids and reads them. Their counters must be those of the
+/// period that holds `now`: [`StoreError::PeriodDue`] otherwise.
 pub(super) async fn lock_brands(
     tx: &mut Transaction,
     now: DateTime<Utc>,
@@ -47,13 +48,18 @@ pub(super) async fn lock_brands(
                b."monthlyGenerations" AS used, b."maxMonthlyGenerations" AS "limit",
                (SELECT p.quota_policy FROM atelier.plan p
                 WHERE p.plan = b."subscriptionPlan"::text AND p.valid_from <= $2
-                ORDER BY p.valid_from DESC LIMIT 1) AS policy
+                ORDER BY p.valid_from DESC LIMIT 1) AS policy,
+               NOT EXISTS (SELECT 1 FROM atelier.billing_period p
+                           WHERE p.brand_id = b.id AND p.period_end > $2) AS "period_due!"
         FROM "Brand" b WHERE b.id = ANY($1) ORDER BY b.id FOR NO KEY UPDATE OF b"#,
         &ids,
         now
     )
     .fetch_all(&mut **tx)
     .await?;
+    if rows.iter().any(|row| row.period_due) {
+        return Err(StoreError::PeriodDue);
+    }
     rows.into_iter()
         .map(|row| {
             // A plan without prices blocks at the limit: the careful reading of missing data.

@@ -1,14 +1,15 @@
 //! What a finished generation leaves: its row, the closed ledger, one usage record, its pictures.
 
 use chrono::{DateTime, Utc};
-use domain::UsageId;
-use serde_json::json;
+use domain::{Metric, UsageId};
+use serde_json::Map;
 use uuid::Uuid;
 
 use super::{Done, Settlement};
 use crate::database::Transaction;
 use crate::error::StoreError;
 use crate::time::to_public;
+use crate::usage::{self, UsageFact};
 
 type Finished<'a> = [(&'a Settlement, &'a Done)];
 
@@ -77,23 +78,21 @@ pub(super) async fn usage(
     now: DateTime<Utc>,
     finished: &Finished<'_>,
 ) -> Result<(), StoreError> {
-    sqlx::query!(
-        r#"-- store::settle::usage
-        INSERT INTO "UsageRecord" (id, "brandId", type, count, metadata, "recordedAt")
-        SELECT u.id, u.brand_id, 'generation', 1, u.metadata, $4
-        FROM unnest($1::text[], $2::text[], $3::jsonb[]) AS u (id, brand_id, metadata)
-        ON CONFLICT (id) DO NOTHING"#,
-        &column(finished, |s, _| UsageId::generation(s.lease.job)
-            .to_string()),
-        &column(finished, |s, _| s.brand_id.to_string()),
-        &column(finished, |s, d| json!({
-            "generation_id": s.lease.job.as_text(),
-            "provider_cost_micros": d.cost.0,
-        })),
-        to_public(now)
-    )
-    .execute(&mut **tx)
-    .await?;
+    let facts = column(finished, |settlement, done| {
+        let mut metadata = Map::new();
+        let generation_id = settlement.lease.job.as_text();
+        metadata.insert("generation_id".to_owned(), generation_id.into());
+        metadata.insert("provider_cost_micros".to_owned(), done.cost.0.into());
+        UsageFact {
+            id: UsageId::generation(settlement.lease.job),
+            brand: settlement.brand_id.clone(),
+            metric: Metric::Generation,
+            units: 1,
+            at: now,
+            metadata,
+        }
+    });
+    usage::record(tx, now, &facts).await?;
     Ok(())
 }
 

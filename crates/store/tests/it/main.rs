@@ -41,6 +41,7 @@ mod schema;
 mod sessions;
 mod settle;
 mod states;
+mod usage;
 mod walk;
 mod webhook_fan_out;
 mod world;
