@@ -49,6 +49,7 @@ pub mod routes;
 pub mod seal;
 pub mod sessions;
 pub mod settle;
+pub mod stripe;
 pub mod usage;
 pub mod webhooks;
 
