@@ -81,11 +81,13 @@ impl Document {
             "BR-CO-25",
             "something is to be paid, and no day is given",
         );
-        let identified = !head.seller.registrations.is_empty() || head.seller.vat_id().is_some();
+        // Where VAT does not apply, no VAT number may stand for the seller (BR-O-02).
+        let outside = |group: &VatGroup| group.category == VatCategory::O;
+        let by_vat_id = head.seller.vat_id().is_some() && !self.totals.groups.iter().any(outside);
         found.unless(
-            identified || head.seller.tax_number().is_some(),
+            by_vat_id || !head.seller.registrations.is_empty(),
             "BR-CO-26",
-            "the seller has neither a registration nor a VAT number",
+            "the seller has neither a registration nor a VAT number that may stand here",
         );
     }
 
