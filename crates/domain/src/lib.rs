@@ -34,6 +34,7 @@ mod slug;
 pub mod stripe_signature;
 mod target;
 mod usage;
+pub mod webhook_endpoint;
 pub mod webhook_policy;
 pub mod webhook_signature;
 mod zones;

@@ -244,7 +244,7 @@ async fn accept_once(
     keys::release(&mut tx, &refused).await?;
     insert::generations(&mut tx, now, &created).await?;
     insert::jobs(&mut tx, now, &created).await?;
-    insert::options(&mut tx, &created).await?;
+    insert::options(&mut tx, now, &created).await?;
     tx.commit().await?;
     for (follower, leader) in followers {
         decisions[follower] = Some(follow(&batch[leader], &decisions[leader]));

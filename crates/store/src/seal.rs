@@ -69,6 +69,16 @@ pub enum SealError {
     Broken,
 }
 
+/// Bytes for a new secret, from the source that nonces come from.
+///
+/// # Errors
+/// [`SealError::Broken`] where the system has no randomness.
+pub(crate) fn random_bytes() -> Result<[u8; KEY_BYTES], SealError> {
+    let mut bytes = [0; KEY_BYTES];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SealError::Broken)?;
+    Ok(bytes)
+}
+
 impl SealingKeys {
     /// The id of the master key that seals.
     pub fn current(&self) -> &str {

@@ -6,3 +6,6 @@
 //! `atelier.webhook_lane`.
 
 pub mod adopt;
+pub mod endpoints;
+pub(crate) mod request_hosts;
+pub mod secrets;

@@ -1,11 +1,13 @@
 //! The rows of accepted requests, many at a time.
 
 use chrono::{DateTime, Utc};
+use domain::webhook_endpoint::RequestHost;
 
 use super::NewGeneration;
 use crate::database::Transaction;
 use crate::error::StoreError;
 use crate::time::to_public;
+use crate::webhooks::request_hosts;
 
 /// Collects one column of the batch.
 fn column<T>(batch: &[&NewGeneration], of: impl Fn(&NewGeneration) -> T) -> Vec<T> {
@@ -94,24 +96,37 @@ pub(super) async fn jobs(
 /// Rows only for requests that bring options: few do, so they go one by one.
 pub(super) async fn options(
     tx: &mut Transaction,
+    now: DateTime<Utc>,
     batch: &[&NewGeneration],
 ) -> Result<(), StoreError> {
+    let hosts = batch.iter().filter_map(|request| {
+        let host = host_of(request)?;
+        Some((host, request.brand_id.clone()))
+    });
+    request_hosts::ensure(tx, now, &hosts.collect()).await?;
     for request in batch {
         let Some(option) = &request.option else {
             continue;
         };
         sqlx::query!(
             r#"-- store::intake::insert_option
-            INSERT INTO atelier.request_option (job_id, template_id, webhook_url, metadata, widths)
-            VALUES ($1, $2, $3, $4, $5)"#,
+            INSERT INTO atelier.request_option (job_id, template_id, webhook_url, metadata, widths, webhook_id)
+            VALUES ($1, $2, $3, $4, $5, $6)"#,
             request.id.0,
             option.template_id,
             option.webhook_url,
             option.metadata,
-            &option.widths
+            &option.widths,
+            host_of(request).map(|host| host.webhook_id)
         )
         .execute(&mut **tx)
         .await?;
     }
     Ok(())
+}
+
+/// The host of the address that the request wants to be told at.
+fn host_of(request: &NewGeneration) -> Option<RequestHost> {
+    let url = request.option.as_ref()?.webhook_url.as_ref()?;
+    RequestHost::of(&request.brand_id, url)
 }

@@ -43,5 +43,7 @@ mod settle;
 mod states;
 mod usage;
 mod walk;
+mod webhook_endpoints;
 mod webhook_fan_out;
+mod webhook_secrets;
 mod world;

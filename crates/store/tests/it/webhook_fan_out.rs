@@ -129,3 +129,44 @@ async fn endpoints_that_somebody_holds_do_not_keep_a_settlement_waiting() {
     );
     held.rollback().await.unwrap();
 }
+
+#[tokio::test]
+async fn the_address_of_a_request_is_told_of_the_end_even_where_its_host_is_switched_off() {
+    let world = World::new().await;
+    let with_address = |url: &str| {
+        let mut request = world.request("a");
+        request.option = Some(store::intake::RequestOption {
+            webhook_url: Some(url.to_owned()),
+            ..Default::default()
+        });
+        request
+    };
+    let batch = [
+        with_address("https://on.example/1"),
+        with_address("https://off.example/2"),
+    ];
+    let ids = world.accept(&batch).await;
+    world
+        .run(r#"UPDATE "Webhook" SET "isActive" = false WHERE url = 'https://off.example'"#)
+        .await;
+    let session = world.session().await;
+    let claimed = world.claim(session, &ids).await;
+    let settlements: Vec<_> = claimed.iter().map(|job| done(job.lease)).collect();
+    world.settle(&settlements).await;
+    let mut told: Vec<_> = deliveries(&world)
+        .await
+        .into_iter()
+        .map(|(_, kind, status, url)| (url.unwrap(), kind, status))
+        .collect();
+    told.sort();
+    let expected = [
+        ("https://off.example/2", "skipped"),
+        ("https://on.example/1", "pending"),
+    ]
+    .map(|(url, status)| {
+        let kind = "generation.completed".to_owned();
+        (url.to_owned(), kind, status.to_owned())
+    });
+    assert_eq!(told, expected);
+    assert_eq!(wakes(&world).await.len(), 1);
+}
