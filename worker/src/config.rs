@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use clap::Parser;
-use domain::RetryPolicy;
+use domain::{CallbackSecret, RetryPolicy};
 use providers::{FetchConfig, ProvidersConfig};
 use queue::QueueArgs;
+use secrecy::{ExposeSecret, SecretString};
 use service::CommonArgs;
 use store::{DatabaseArgs, ObjectArgs};
 use url::Url;
 
 use crate::aftercare;
 use crate::routing_args::RoutingArgs;
+use crate::worker::Callbacks;
 
 /// How long a draining worker lets its jobs finish: the longest provider call that the default
 /// settings allow, and 10 s to compose and store.
@@ -56,6 +58,17 @@ pub struct WorkerArgs {
         default_value = "http://127.0.0.1:8080"
     )]
     pub public_url: Url,
+
+    /// Secret that the addresses are made with at which Replicate announces the ends of its work; the same
+    /// as api-lite's. Without it, or where the public URL is not https, its work is only asked for
+    #[arg(
+        long,
+        env = "ATELIER_CALLBACK_SECRET",
+        hide_env_values = true,
+        help_heading = "Worker",
+        value_name = "SECRET"
+    )]
+    pub callback_secret: Option<SecretString>,
 
     /// How long one call to a provider may take, its polling included
     #[arg(long, env = "ATELIER_PROVIDER_TIMEOUT_SECONDS", value_name = "SECONDS",
@@ -166,6 +179,7 @@ impl WorkerArgs {
             let detail = format!("{base} ms is more than --retry-cap-ms, which is {cap} ms");
             return refuse("--retry-base-ms", detail);
         }
+        self.callbacks()?;
         Ok(())
     }
 
@@ -176,6 +190,19 @@ impl WorkerArgs {
             cap: Duration::from_millis(self.retry_cap_ms),
             max_tries: self.retry_max_tries,
         }
+    }
+
+    /// Where providers may announce that calls ended; nowhere without a secret.
+    pub(crate) fn callbacks(&self) -> Result<Option<Callbacks>, SettingError> {
+        let Some(secret) = &self.callback_secret else {
+            return Ok(None);
+        };
+        let secret = CallbackSecret::new(secret.expose_secret()).map_err(|error| SettingError {
+            setting: "--callback-secret",
+            detail: error.to_string(),
+        })?;
+        let base = self.public_url.as_str().trim_end_matches('/').to_owned();
+        Ok(Some(Callbacks { secret, base }))
     }
 
     /// How calls that ended jobs left open are looked after.
@@ -227,6 +254,7 @@ mod tests {
                 &["--public-url", "https://pictures.example/?a=b"],
                 "--public-url",
             ),
+            (&["--callback-secret", "short"], "--callback-secret"),
         ] {
             let error = parse(more).unwrap().check().unwrap_err();
             assert_eq!(error.setting, setting);

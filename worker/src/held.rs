@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use domain::{Fence, GenerationId};
 use service::CancellationToken;
 use store::Lease;
+use tokio::sync::Notify;
 
 /// The jobs of this process. Cloning gives the same set.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,7 @@ pub(crate) struct Held {
 struct Entry {
     fence: Fence,
     cancel: CancellationToken,
+    announced: Arc<Notify>,
 }
 
 /// One job in hand, shared by all that work on it; gone when nobody does any more.
@@ -26,21 +28,26 @@ pub(crate) struct Hold {
     lease: Lease,
     /// Cancelled when somebody wants the job to stop.
     pub(crate) cancel: CancellationToken,
+    /// Notified when the job's provider announced something. One announcement is kept until it is heard.
+    pub(crate) announced: Arc<Notify>,
 }
 
 impl Held {
     /// Takes a job into hand. A job that comes back under a new fence replaces its older self.
     pub(crate) fn take(&self, lease: Lease) -> Hold {
         let cancel = CancellationToken::new();
+        let announced = Arc::new(Notify::new());
         let entry = Entry {
             fence: lease.fence,
             cancel: cancel.clone(),
+            announced: Arc::clone(&announced),
         };
         self.lock().insert(lease.job, entry);
         Hold {
             held: self.clone(),
             lease,
             cancel,
+            announced,
         }
     }
 
@@ -53,6 +60,13 @@ impl Held {
     pub(crate) fn cancel(&self, id: GenerationId) {
         if let Some(entry) = self.lock().get(&id) {
             entry.cancel.cancel();
+        }
+    }
+
+    /// Tells a job that its provider announced something, if it is ours.
+    pub(crate) fn announced(&self, id: GenerationId) {
+        if let Some(entry) = self.lock().get(&id) {
+            entry.announced.notify_one();
         }
     }
 

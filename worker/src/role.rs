@@ -102,6 +102,7 @@ fn worker(
         settings: Settings {
             slots,
             public_url: args.public_url.clone(),
+            callbacks: args.callbacks()?,
             provider_timeout: args.provider_timeout(),
             moderation_timeout: Duration::from_millis(args.moderation_timeout_ms),
             retry: args.retry(),
@@ -147,6 +148,10 @@ fn spawn(context: &Context, worker: &Arc<Worker>, idle: &CancellationToken) {
     tasks.spawn(
         "cancel-hints",
         watch::cancel_hints(Arc::clone(worker), idle.clone()),
+    );
+    tasks.spawn(
+        "announcements",
+        watch::announcements(Arc::clone(worker), idle.clone()),
     );
     tasks.spawn(
         "cancel-wishes",

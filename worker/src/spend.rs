@@ -99,12 +99,13 @@ async fn resume(
     })?;
     let call = Call::new(worker, job, provider, credential, open.id, &open.model)
         .left_by_an_earlier_owner(open);
-    let first = match (open.state, &open.provider_ref) {
-        (OpenState::Accepted, Some(provider_ref)) => Step::Poll {
+    // Whatever else was noted of it: who has its reference can ask.
+    let first = match &open.provider_ref {
+        Some(provider_ref) => Step::Poll {
             provider_ref: provider_ref.clone(),
             after: Duration::ZERO,
         },
-        _ => Step::Reconcile {
+        None => Step::Reconcile {
             kind: ErrorKind::Network,
         },
     };
@@ -239,7 +240,10 @@ async fn attempt(
         Some(model) => model.sizes.nearest(width, height),
         None => (width, height),
     };
+    let callbacks = worker.settings.callbacks.as_ref();
     let request = order.fill(ImageRequest {
+        callback_url: callbacks
+            .and_then(|callbacks| callbacks.address(pick.provider.as_ref(), attempt)),
         negative_prompt: prompt.negative_prompt.clone(),
         ..ImageRequest::generate(attempt, &pick.model, &prompt.prompt, size_px)
     });

@@ -36,6 +36,17 @@ pub(crate) async fn cancel_hints(worker: Arc<Worker>, idle: CancellationToken) {
     }
 }
 
+/// Passes on what providers announce, as it is published.
+pub(crate) async fn announcements(worker: Arc<Worker>, idle: CancellationToken) {
+    let mut announced = worker.queue.subscribe_announced();
+    loop {
+        tokio::select! {
+            () = idle.cancelled() => return,
+            id = announced.next() => worker.held.announced(id),
+        }
+    }
+}
+
 /// Keeps this process's view of the providers' health and the fleet's together, and shows it.
 pub(crate) async fn provider_health(worker: Arc<Worker>, idle: CancellationToken) {
     let shown = async {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Clock, Micros, RetryPolicy, SessionId};
+use domain::{AttemptId, CallbackSecret, Clock, Micros, RetryPolicy, SessionId};
 use imaging::{Fonts, Pool};
-use providers::{Fetcher, Moderation, Providers};
+use providers::{Fetcher, Moderation, Provider, Providers};
 use queue::{Health, Limits, Queue};
 use service::{ShutdownHandle, Tasks};
 use store::budgets::BudgetAlert;
@@ -57,6 +57,8 @@ pub(crate) struct Worker {
 pub(crate) struct Settings {
     pub(crate) slots: u32,
     pub(crate) public_url: Url,
+    /// Where providers may announce that calls ended.
+    pub(crate) callbacks: Option<Callbacks>,
     pub(crate) provider_timeout: Duration,
     pub(crate) moderation_timeout: Duration,
     pub(crate) retry: RetryPolicy,
@@ -67,6 +69,23 @@ pub(crate) struct Settings {
     /// How long a job waits in its slot for a limit before the next candidate is asked.
     pub(crate) patience: Duration,
     pub(crate) aftercare: aftercare::Settings,
+}
+
+/// The addresses at which providers may announce that calls ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Callbacks {
+    pub(crate) secret: CallbackSecret,
+    /// The outside address of api-lite, without a slash at its end.
+    pub(crate) base: String,
+}
+
+impl Callbacks {
+    /// The address for an attempt, if the provider would use it.
+    pub(crate) fn address(&self, provider: &dyn Provider, attempt: AttemptId) -> Option<Url> {
+        let address = self.secret.address(&self.base, provider.name(), attempt);
+        let address = address.parse().ok()?;
+        provider.announces_at(&address).then_some(address)
+    }
 }
 
 impl Worker {

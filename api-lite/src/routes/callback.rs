@@ -4,19 +4,23 @@
 //! what, is asked for by whoever polls. It is taken only with an address that we made
 //! ([`domain::CallbackSecret`]) and a signature of the provider; everything else is answered as an
 //! address that does not exist, so that nobody learns which of the two was wrong. The ledger takes an
-//! id only where one is missing, so repeats and a wrong order do no harm.
+//! id only where one is missing, so repeats and a wrong order do no harm. Whoever holds the job is told to
+//! ask now instead of at its next poll.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::webhook_signature::{SignedHeaders, verify};
 use serde::Deserialize;
+use service::telemetry::error_chain;
 use store::callbacks;
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
 
 const PROVIDER: &str = "replicate";
+/// Sends jobs whose time has come to the workers.
+const DISPATCH_DUTY: &str = "dispatch";
 const MAX_ID_CHARS: usize = 64;
 
 #[derive(Deserialize)]
@@ -47,9 +51,19 @@ pub(super) async fn replicate(
     let Some(provider_ref) = id_of(&body) else {
         return Ok(StatusCode::NO_CONTENT);
     };
-    let announced = callbacks::accepted(&app.database, attempt, PROVIDER, &provider_ref).await?;
-    if announced.is_some_and(|announced| announced.was_missing) {
-        tracing::info!(%attempt, "the id of a lost call was announced");
+    let announced =
+        callbacks::accepted(&app.database, app.now(), attempt, PROVIDER, &provider_ref).await?;
+    if let Some(announced) = announced {
+        if announced.was_missing {
+            tracing::info!(%attempt, "the id of a lost call was announced");
+        }
+        // Whoever waits for the picture polls by itself, and what waits in the backlog is found; the
+        // signals only make it quicker.
+        let told = app.queue.publish_announced(announced.job).await;
+        if let Err(error) = told.and(app.queue.nudge(DISPATCH_DUTY).await) {
+            let error = error_chain(&error);
+            tracing::warn!(error, "the signal of an announcement was not sent");
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }

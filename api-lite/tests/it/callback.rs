@@ -126,6 +126,20 @@ async fn the_id_of_a_lost_call_is_written_where_it_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_waits_to_ask_about_its_lost_call_is_due_at_once() {
+    let studio = Studio::start().await;
+    let due = "UPDATE atelier.job SET state = 'waiting', lane = 'retry', dispatched_at = NULL,
+        run_at = now() + interval '1 day'";
+    studio.world.sql.execute(due, &[]).await.unwrap();
+    studio.set("unknown").await;
+    assert_eq!(studio.send(&studio.message("abc1")).await, 204);
+    let waits = "SELECT extract(epoch FROM run_at)::bigint FROM atelier.job";
+    let row = studio.world.sql.query_one(waits, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), studio.world.clock.now().timestamp());
+    studio.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn repeats_and_a_wrong_order_change_nothing() {
     let studio = Studio::start().await;
     assert_eq!(studio.send(&studio.message("abc1")).await, 204);

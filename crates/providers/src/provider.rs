@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{AttemptId, Micros};
+use url::Url;
 
 use crate::credential::CallContext;
 use crate::error::ProviderError;
@@ -59,6 +60,13 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Whether a call needs somebody's key.
     fn needs_key(&self) -> bool {
+        false
+    }
+
+    /// Whether the provider would announce the ends of calls at this address of ours. Most announce
+    /// nothing.
+    fn announces_at(&self, address: &Url) -> bool {
+        let _ = address;
         false
     }
 

@@ -22,6 +22,8 @@ use chrono::NaiveDate;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
+use url::Url;
+
 pub use self::config::ReplicateConfig;
 pub use self::input::{ReplicateRow, SizeInput};
 
@@ -39,9 +41,6 @@ use crate::wire::Prepared;
 
 pub(crate) const NAME: &str = "replicate";
 const DEFAULT_MODEL: &str = "black-forest-labs/flux-schnell";
-/// How long a prediction at work is left alone. Fifty polled at once stay below the 3,000 a minute
-/// that an account may ask.
-const POLL_PAUSE: Duration = Duration::from_secs(1);
 /// How long a question that failed is left alone.
 const ASK_PAUSE: Duration = Duration::from_secs(2);
 
@@ -51,6 +50,9 @@ pub struct Replicate {
     transport: Transport,
     files: Files,
     visible_after: Duration,
+    /// How long a prediction at work is left alone.
+    poll_pause: Duration,
+    is_encrypted: bool,
 }
 
 impl Replicate {
@@ -64,6 +66,8 @@ impl Replicate {
             transport: Transport::new(config.replicate_base_url.clone())?,
             files: Files::new(&config.replicate_file_hosts)?,
             visible_after: Duration::from_secs(config.replicate_visible_after_seconds),
+            poll_pause: Duration::from_millis(config.replicate_poll_ms),
+            is_encrypted: config.replicate_base_url.scheme() == "https",
         })
     }
 
@@ -118,6 +122,15 @@ impl Provider for Replicate {
         true
     }
 
+    /// Replicate takes addresses by https alone; a double that is itself spoken to without, any.
+    fn announces_at(&self, address: &Url) -> bool {
+        match address.scheme() {
+            "https" => true,
+            "http" => !self.is_encrypted,
+            _ => false,
+        }
+    }
+
     fn prepare(&self, request: &ImageRequest) -> Result<Prepared, ProviderError> {
         input::prepare(&self.rows, request)
     }
@@ -158,7 +171,7 @@ impl Provider for Replicate {
         let prediction = self.prediction(provider_ref, call).await?;
         let Some(url) = prediction.outcome(&self.rows)? else {
             return Ok(Polled::Working {
-                ask_again_after: POLL_PAUSE,
+                ask_again_after: self.poll_pause,
             });
         };
         let fetched = match self.files.fetch(&url, call.deadline).await {

@@ -64,6 +64,11 @@ impl Keys {
         format!("{}:cancel", self.base)
     }
 
+    /// The channel of generations whose provider announced something.
+    pub fn announced(&self) -> String {
+        format!("{}:announced", self.base)
+    }
+
     /// The channel that wakes duties before their period is over.
     pub fn nudge(&self) -> String {
         format!("{}:nudge", self.base)
@@ -92,6 +97,7 @@ mod tests {
         assert_eq!(keys.epoch(), "atelier:{0}:epoch");
         assert_eq!(keys.board(), "atelier:{0}:board");
         assert_eq!(keys.cancel(), "atelier:{0}:cancel");
+        assert_eq!(keys.announced(), "atelier:{0}:announced");
         assert_eq!(keys.nudge(), "atelier:{0}:nudge");
         assert_eq!(keys.health(), "atelier:{0}:health");
         assert_eq!(keys.limit("openai", "k1"), "atelier:{0}:limit:openai:k1");

@@ -56,5 +56,5 @@ pub use keys::{GROUP, Keys};
 pub use limits::{Dimension, Limits, Permit, Turn};
 pub use metrics::QueueMetrics;
 pub use producer::LaneLengths;
-pub use signal::{CancelFeed, NudgeFeed};
+pub use signal::{GenerationFeed, NudgeFeed};
 pub use waker::Waker;

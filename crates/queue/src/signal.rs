@@ -1,4 +1,5 @@
-//! Hints by publish and subscribe: cancelled generations, and nudges for duties.
+//! Hints by publish and subscribe: cancelled generations, those whose provider announced something, and
+//! nudges for duties.
 //!
 //! A hint may be lost; the state behind it stands in PostgreSQL and is read periodically. So a feed
 //! reconnects for ever and never reports an error.
@@ -27,6 +28,15 @@ impl Queue {
         self.publish(self.keys().cancel(), &id.as_text()).await
     }
 
+    /// Tells every worker that a generation's provider announced something: whoever waits for its picture
+    /// asks now.
+    ///
+    /// # Errors
+    /// As every command; it is asked all the same, later.
+    pub async fn publish_announced(&self, id: GenerationId) -> Result<(), QueueError> {
+        self.publish(self.keys().announced(), &id.as_text()).await
+    }
+
     /// Wakes a duty before its period is over.
     ///
     /// # Errors
@@ -42,8 +52,13 @@ impl Queue {
     }
 
     /// The cancelled generations, as they are published from now on.
-    pub fn subscribe_cancels(&self) -> CancelFeed {
-        CancelFeed(Feed::new(self, self.keys().cancel(), "cancel"))
+    pub fn subscribe_cancels(&self) -> GenerationFeed {
+        GenerationFeed(Feed::new(self, self.keys().cancel(), "cancel"))
+    }
+
+    /// The generations whose provider announced something, as they are published from now on.
+    pub fn subscribe_announced(&self) -> GenerationFeed {
+        GenerationFeed(Feed::new(self, self.keys().announced(), "announced"))
     }
 
     /// The duties nudged, as they are published from now on.
@@ -52,11 +67,11 @@ impl Queue {
     }
 }
 
-/// Cancelled generations. Connects with the first [`Self::next`].
+/// Generations that something is told about. Connects with the first [`Self::next`].
 #[derive(Debug)]
-pub struct CancelFeed(Feed);
+pub struct GenerationFeed(Feed);
 
-impl CancelFeed {
+impl GenerationFeed {
     /// Waits for the next one, over any number of reconnections. May be cancelled without losing a
     /// message that had arrived.
     pub async fn next(&mut self) -> GenerationId {

@@ -2,8 +2,10 @@
 //!
 //! An announcement can only add what is missing: the provider's id of a call whose answer got lost. It
 //! takes nothing back and ends nothing, so one that is forged, late, doubled or out of order does no
-//! harm; and since it changes neither job nor fence, whoever holds the job goes on as before.
+//! harm; and since it changes neither state nor fence, whoever holds the job goes on as before. A job that
+//! waits to ask about such a call need not wait any longer.
 
+use chrono::{DateTime, Utc};
 use domain::{AttemptId, GenerationId};
 
 use crate::database::Database;
@@ -16,6 +18,7 @@ use crate::error::StoreError;
 /// [`StoreError::Unavailable`]; writing the same again is harmless.
 pub async fn accepted(
     db: &Database,
+    now: DateTime<Utc>,
     attempt: AttemptId,
     provider: &str,
     provider_ref: &str,
@@ -47,6 +50,18 @@ pub async fn accepted(
             .await?
         }
     };
+    if let Some(job) = job {
+        // A job that waits until it may ask about its lost call has nothing more to wait for.
+        sqlx::query!(
+            r#"-- store::callbacks::bring_forward
+            UPDATE atelier.job SET run_at = $2
+            WHERE id = $1 AND state = 'waiting' AND dispatched_at IS NULL AND run_at > $2"#,
+            job,
+            now
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
     tx.commit().await?;
     Ok(job.map(|job| Announced {
         job: GenerationId(job),

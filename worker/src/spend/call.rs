@@ -233,7 +233,12 @@ impl<'a> Call<'a> {
     async fn poll(&self, provider_ref: String, after: Duration) -> Result<Walked, Stop> {
         let soft = self.worker.shutdown.soft();
         let asking = async {
-            sleep(after.max(POLL_PAUSE)).await;
+            sleep(POLL_PAUSE).await;
+            tokio::select! {
+                () = sleep(after.saturating_sub(POLL_PAUSE)) => {}
+                // The provider says that there is something to ask for.
+                () = self.job.hold.announced.notified() => {}
+            }
             let call = self.until(self.deadline);
             self.provider.poll(&provider_ref, call).await
         };

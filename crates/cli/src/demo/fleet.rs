@@ -52,21 +52,16 @@ impl Fleet {
         workers: u8,
         studio: &[(String, String)],
     ) -> anyhow::Result<Self> {
-        let (api, ready) = Starting::spawn(
-            servers,
-            "api-lite",
-            1,
-            &[("ATELIER_API_LISTEN", "127.0.0.1:0")],
-        )?
-        .ready()
-        .await?;
+        let studio = studio
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut listen = vec![("ATELIER_API_LISTEN", "127.0.0.1:0")];
+        listen.extend(studio.clone());
+        let api = Starting::spawn(servers, "api-lite", 1, &listen)?;
+        let (api, ready) = api.ready().await?;
         let api_url = address(&ready, "url")?;
         let mut told = vec![("ATELIER_PUBLIC_URL", api_url.as_str())];
-        told.extend(
-            studio
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str())),
-        );
+        told.extend(studio);
         let mut starting = vec![Starting::spawn(servers, "scheduler", 1, &[])?];
         for number in 1..=workers {
             starting.push(Starting::spawn(servers, "worker", number, &told)?);

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::seed::Products;
 use crate::args::{DemoKeys, DemoProvider};
-use crate::output;
+use crate::{output, random};
 
 /// Where the workers' provider is.
 pub(super) struct Studio {
@@ -105,6 +105,13 @@ impl Studio {
         if service.provider == Provider::Replicate {
             // The sandbox hands its files out itself.
             settings.push(setting("ATELIER_REPLICATE_FILE_HOSTS", "127.0.0.1"));
+            // It announces the ends of its work, signed, to an address that only we can make.
+            settings.push(setting(
+                "ATELIER_CALLBACK_SECRET",
+                &random::key("callback_")?,
+            ));
+            let signing = sandbox.webhook_secret();
+            settings.push(setting("ATELIER_REPLICATE_WEBHOOK_SECRET", signing));
         }
         Ok(Self {
             name,

@@ -24,3 +24,4 @@ mod moving;
 mod processes;
 mod render;
 mod system;
+mod webhooks_in;

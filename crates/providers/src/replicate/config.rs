@@ -27,6 +27,13 @@ pub struct ReplicateConfig {
     #[arg(value_delimiter = ',', default_values_t = Self::default_file_hosts())]
     pub replicate_file_hosts: Vec<String>,
 
+    /// How long a prediction at work is left alone between two questions about it. Where workers tell
+    /// Replicate an address for announcements, these make them ask at once, and this may be longer.
+    #[arg(long, env = "ATELIER_REPLICATE_POLL_MS", value_name = "MS")]
+    #[arg(default_value_t = Self::DEFAULT_POLL_MS)]
+    #[arg(value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
+    pub replicate_poll_ms: u64,
+
     /// After so many seconds a prediction that was created surely stands in Replicate's list: one that
     /// is not there then was not created.
     #[arg(
@@ -42,6 +49,9 @@ pub struct ReplicateConfig {
 impl ReplicateConfig {
     /// Where Replicate says its API is.
     pub const DEFAULT_BASE_URL: &str = "https://api.replicate.com/v1";
+    /// Fifty predictions asked for once a second are 3,000 questions a minute, which is what an account may
+    /// ask.
+    pub const DEFAULT_POLL_MS: u64 = 1_000;
     /// Replicate says nothing about how soon its list is complete; half a minute is long for a database
     /// and short for a shopper.
     pub const DEFAULT_VISIBLE_AFTER_SECONDS: u64 = 30;
@@ -59,6 +69,7 @@ impl Default for ReplicateConfig {
             replicate_base_url: default_url(Self::DEFAULT_BASE_URL),
             replicate_api_token: Vec::new(),
             replicate_file_hosts: Self::default_file_hosts(),
+            replicate_poll_ms: Self::DEFAULT_POLL_MS,
             replicate_visible_after_seconds: Self::DEFAULT_VISIBLE_AFTER_SECONDS,
         }
     }

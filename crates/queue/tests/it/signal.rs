@@ -3,7 +3,7 @@ use domain::GenerationId;
 use crate::world::{PATIENCE, World, generation};
 
 /// Publishes until the subscription, which takes a moment, has heard it.
-async fn heard(world: &World, feed: &mut queue::CancelFeed, id: GenerationId) -> GenerationId {
+async fn heard(world: &World, feed: &mut queue::GenerationFeed, id: GenerationId) -> GenerationId {
     let publish = async {
         loop {
             // Fails while the server is away; that is the point of a hint.
