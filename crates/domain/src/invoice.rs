@@ -31,6 +31,8 @@ mod vat_id;
 mod vat_rates;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod samples;
 
 pub use check::Violation;

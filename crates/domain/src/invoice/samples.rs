@@ -58,3 +58,17 @@ pub(super) fn buyer_in(country: &str, vat_id: Option<&str>) -> Buyer {
         order_number: None,
     }
 }
+
+pub(super) fn head() -> Head {
+    Head {
+        kind: Kind::Invoice,
+        number: Some("INV-2026-000042".into()),
+        issued_on: "2026-12-01".parse().unwrap(),
+        due_on: "2026-12-31".parse().ok(),
+        period: Period::half_open("2026-11-01".parse().unwrap(), "2026-12-01".parse().unwrap()),
+        currency: Currency::EUR,
+        seller: seller_in("FR"),
+        buyer: buyer_in("DE", Some("DE123456789")),
+        notes: vec![],
+    }
+}
