@@ -6,6 +6,9 @@
 //! `atelier.webhook_lane`.
 
 pub mod adopt;
+pub mod bulk;
+pub mod deliveries;
 pub mod endpoints;
 pub(crate) mod request_hosts;
+pub mod retention;
 pub mod secrets;
