@@ -72,6 +72,8 @@ pub(crate) struct Charge {
     pub(crate) seed: Option<u64>,
     pub(crate) webhook: Option<String>,
     pub(crate) remote_id: Option<String>,
+    /// What is to be drawn, as the client wrote it.
+    pub(crate) prompt: String,
 }
 
 /// Which endpoint a request came to.
@@ -209,6 +211,7 @@ impl Call {
         entry.seed = charge.seed;
         entry.webhook = charge.webhook;
         entry.remote_id = charge.remote_id;
+        entry.prompt_sha256 = hex(&Sha256::digest(charge.prompt.as_bytes()));
         let number = self.world.ledger.add(entry);
         self.entry = Some(number);
         number
@@ -317,6 +320,7 @@ impl Call {
             idempotency_key: text("idempotency-key"),
             seed: None,
             webhook: None,
+            prompt_sha256: String::new(),
             at: self.at,
         }
     }
@@ -343,10 +347,9 @@ impl Call {
 }
 
 fn key_hash(key: &str) -> String {
-    let digest = Sha256::digest(key.as_bytes());
-    digest
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(key.as_bytes())[..6])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

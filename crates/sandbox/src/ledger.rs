@@ -52,6 +52,8 @@ pub struct Entry {
     pub idempotency_key: Option<String>,
     /// The seed that was asked for.
     pub seed: Option<u64>,
+    /// The SHA-256 of the prompt as it arrived, in hexadecimal; empty for what was refused.
+    pub prompt_sha256: String,
     /// The webhook that was asked for.
     pub webhook: Option<String>,
     /// When it arrived.

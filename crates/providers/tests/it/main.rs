@@ -14,6 +14,7 @@
 
 mod compatible;
 mod fetch;
+mod hostile;
 mod openai;
 mod openai_calls;
 mod replicate;

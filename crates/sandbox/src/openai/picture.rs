@@ -70,6 +70,7 @@ pub(crate) async fn carry_out(
             .is_none_or(|fault| fault.billed.unwrap_or(true)),
         cost_micros: usage.cost_micros(),
         pictures: order.n,
+        prompt: order.prompt.clone(),
         ..Charge::default()
     });
     call.work(call.world.timings.sync_work).await?;

@@ -188,6 +188,7 @@ fn plan(
         cost_micros: usage.cost_micros() + OUTER_TOKENS as i64 * OUTER_MICROS,
         pictures: 1,
         remote_id: Some(id.clone()),
+        prompt: order.prompt.clone(),
         ..Charge::default()
     });
     let timings = &call.world.timings;

@@ -235,6 +235,7 @@ fn plan(
         seed: wanted.seed,
         webhook: webhook.clone(),
         remote_id: Some(id.clone()),
+        prompt: input["prompt"].as_str().unwrap_or_default().to_owned(),
         ..Charge::default()
     });
     let (timings, fired) = (&call.world.timings, &call.fired);

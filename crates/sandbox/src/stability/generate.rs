@@ -187,6 +187,7 @@ impl PictureOrder {
             cost_micros: self.cost_micros,
             pictures: 1,
             seed: self.shared.asked_seed,
+            prompt: self.shared.prompt.clone(),
             ..Charge::default()
         }
     }
