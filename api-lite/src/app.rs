@@ -14,6 +14,7 @@ use crate::config::LimitArgs;
 use crate::entropy::Entropy;
 use crate::estimate::Estimates;
 use crate::intake::Intake;
+use crate::meter::Meter;
 use crate::metrics::ApiMetrics;
 use service::CancellationToken;
 
@@ -31,6 +32,8 @@ pub(crate) struct Parts {
     pub(crate) dashboard: Dashboard,
     pub(crate) catalog: Catalog,
     pub(crate) intake: Intake,
+    /// Counts the calls of each brand.
+    pub(crate) meter: Meter,
     pub(crate) estimates: Estimates,
     pub(crate) metrics: ApiMetrics,
     pub(crate) limits: LimitArgs,

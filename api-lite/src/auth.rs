@@ -77,6 +77,7 @@ impl FromRequestParts<App> for Caller {
         if holder.kind == KeyKind::Publishable && cors == Cors::Refuse {
             return Err(Problem::from(Code::OriginNotAllowed));
         }
+        app.meter.count(&holder.brand_id)?;
         Ok(Self { holder })
     }
 }

@@ -62,6 +62,11 @@ pub struct Config {
     )]
     pub replicate_webhook_secret: Vec<SecretString>,
 
+    /// Seconds between two writes of counted API calls. A killed process loses at most what it counted in one
+    #[arg(long, env = "ATELIER_API_METER_SECONDS", value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub meter_seconds: u16,
+
     /// What one client may ask for.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -146,6 +151,12 @@ pub struct BatchArgs {
     #[arg(long, env = "ATELIER_API_BATCH_QUEUE", value_name = "N", default_value_t = 4096,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub batch_queue: u32,
+}
+
+impl Config {
+    pub(crate) fn meter_interval(&self) -> Duration {
+        Duration::from_secs(u64::from(self.meter_seconds))
+    }
 }
 
 impl BatchArgs {

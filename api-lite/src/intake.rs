@@ -21,6 +21,7 @@ use store::intake::{Accepted, Decision, NewGeneration, Refusal};
 use store::{Database, StoreError};
 
 use crate::problem::{Code, Problem};
+use crate::refusal::of_quota;
 
 pub(crate) use prepare::{Asker, prepare};
 pub(crate) use streams::{Streams, StreamsParts};
@@ -87,7 +88,7 @@ impl Intake {
         })?;
         match decision? {
             Ok(accepted) => Ok((accepted, at)),
-            Err(refusal) => Err(refused(refusal)),
+            Err(refusal) => Err(refused(refusal, at)),
         }
     }
 
@@ -116,12 +117,9 @@ async fn accept(shared: Arc<Shared>, mut batch: Vec<NewGeneration>) -> Vec<Outco
         .collect()
 }
 
-fn refused(refusal: Refusal) -> Problem {
+fn refused(refusal: Refusal, at: DateTime<Utc>) -> Problem {
     match refusal {
-        Refusal::Quota { limit, used } => Problem::from(Code::QuotaExceeded)
-            .detail(format!("{used} of {limit} generations are used"))
-            .with("limit", limit)
-            .with("used", used),
+        Refusal::Quota(refused) => of_quota(&refused, at),
         Refusal::KeyReused => Code::IdempotencyKeyReused.into(),
         Refusal::BrandClosed(why) => Problem::from(Code::BrandClosed).detail(why),
     }

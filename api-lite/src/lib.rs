@@ -11,6 +11,7 @@
 //! | `auth` | who asks: keys and their cache, origins, dashboard tokens |
 //! | `request` | from bytes to values that cannot be wrong, every fault reported at once |
 //! | `intake` | group-committed acceptance, then the streams |
+//! | `meter` | API calls, counted in memory and written once per interval |
 //! | `routes` | one file per group of endpoints |
 //! | `view` | what is shown of a generation or a product |
 //! | `problem` | every error, as RFC 9457 documents; `docs/errors.md` is generated from it |
@@ -20,7 +21,7 @@
 //! Invariants: a `202` is given only after the commit that makes the generation durable; Redis may be
 //! away and changes no answer; whatever is refused leaves no row behind.
 //!
-//! Not done here: live events, webhook endpoints, usage, invoices and rate limits.
+//! Not done here: live events, webhook endpoints, invoices and rate limits.
 
 mod app;
 mod auth;
@@ -32,9 +33,11 @@ mod entropy;
 mod estimate;
 mod intake;
 mod layer;
+mod meter;
 mod metrics;
 mod openapi;
 mod problem;
+mod refusal;
 mod request;
 mod routes;
 mod server;

@@ -1,6 +1,6 @@
 //! What the HTTP intake counts.
 
-use service::metrics::{HistogramVec, IntCounterVec, IntGauge, SECONDS_FAST};
+use service::metrics::{HistogramVec, IntCounter, IntCounterVec, IntGauge, SECONDS_FAST};
 
 service::metrics! {
     /// The metrics of one `api-lite` process.
@@ -21,6 +21,10 @@ service::metrics! {
         pub(crate) unsent_total: IntCounterVec = ("atelier_api_unsent_total", labels ["reason"]),
         /// Requests that wait for the end of a generation now.
         pub(crate) waiters: IntGauge = ("atelier_api_waiters"),
+        /// API calls that were written to brands' usage.
+        pub(crate) calls_written_total: IntCounter = ("atelier_api_calls_written_total"),
+        /// Times that counted calls could not be written; the same interval is written again.
+        pub(crate) calls_unwritten_total: IntCounter = ("atelier_api_calls_unwritten_total"),
         /// Connections open now.
         pub(crate) connections: IntGauge = ("atelier_api_connections"),
     }

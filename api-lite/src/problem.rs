@@ -78,7 +78,7 @@ impl Problem {
         }
     }
 
-    fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
+    pub(crate) fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
         self.headers.push((name, value));
     }
 }

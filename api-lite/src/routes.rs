@@ -1,5 +1,6 @@
 //! The endpoints: one file per group.
 
+mod account;
 mod answers;
 mod ar;
 mod callback;
@@ -39,6 +40,8 @@ pub(crate) const PATHS: &[&str] = &[
     "/v1/generations/{id}/cancel",
     "/v1/products",
     "/v1/products/{id}",
+    "/v1/quota",
+    "/v1/usage",
     CALLBACK,
 ];
 
@@ -57,6 +60,8 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
         .routes(routes!(ar::get_ar))
         .routes(routes!(products::list_products))
         .routes(routes!(products::get_product))
+        .routes(routes!(account::get_quota))
+        .routes(routes!(account::get_usage))
         .routes(routes!(media::get_media))
         .routes(routes!(media::get_base_image))
         .routes(routes!(widget::create))

@@ -19,9 +19,10 @@ use crate::app::{App, Callbacks, Parts};
 use crate::auth::{Dashboard, KeyRing};
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::entropy::{Entropy, SystemEntropy};
+use crate::entropy::{Entropy, SystemEntropy, random};
 use crate::estimate::Estimates;
 use crate::intake::{Intake, Streams, StreamsParts};
+use crate::meter::Meter;
 use crate::metrics::ApiMetrics;
 use crate::routes;
 use crate::server::Server;
@@ -113,6 +114,11 @@ pub async fn start_with(
     let public_url = public_url(config, address)?;
     let app = build(context, config, entropy, public_url.clone())?;
     check_readiness(context, &app);
+    let metering = app
+        .meter
+        .clone()
+        .run(config.meter_interval(), context.shutdown().soft());
+    context.tasks().spawn("meter", metering);
     let server = Server {
         router: routes::router(app.clone()),
         limits: config.limits.clone(),
@@ -122,8 +128,9 @@ pub async fn start_with(
     };
     context.tasks().spawn_essential("server", async move {
         server.run(listener).await;
-        // No request is left that could submit anything.
+        // No request is left that could submit anything, or be counted.
         app.intake.close();
+        app.meter.finish().await;
     });
     Ok(Running {
         address,
@@ -153,6 +160,8 @@ fn build(
         tasks: tasks.clone(),
     };
     let streams = Streams::start(parts, soft.clone())?;
+    let process = uuid::Builder::from_random_bytes(random(entropy.as_ref())).into_uuid();
+    let meter = Meter::new(database.clone(), context.clock(), metrics.clone(), process);
     let intake = Intake::start(
         config.batch.config(),
         BatchMetrics::register(context.metrics(), "intake")?,
@@ -171,6 +180,7 @@ fn build(
         catalog: Catalog::new(database.clone()),
         database,
         intake,
+        meter,
         estimates: Estimates::default(),
         metrics,
         limits: config.limits.clone(),

@@ -1,10 +1,12 @@
 //! What is shown outside: snake_case in `/v1`, the older platform's camelCase in its own routes.
 
+mod account;
 mod ar;
 mod generation;
 mod product;
 mod widget;
 
+pub(crate) use account::{QuotaView, UsageView};
 pub(crate) use ar::{ArView, SessionConfig, WidgetArView};
 pub(crate) use generation::{GenerationView, Page, attempts, describe};
 pub(crate) use product::{ProductView, ProductsView};

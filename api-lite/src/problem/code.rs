@@ -61,7 +61,9 @@ codes! {
     DashboardDisabled, "dashboard_disabled", UNAUTHORIZED, "The dashboard is not set up",
         "The operator has set no secret for dashboard tokens, so none can be valid.";
     QuotaExceeded, "quota_exceeded", PAYMENT_REQUIRED, "The quota is used up",
-        "The brand has used the generations of its period: see `limit` and `used`. Failed and canceled generations give theirs back.";
+        "The brand has used what its plan gives in a period: see `metric`, `limit` and `used`. Failed and canceled generations give theirs back; at `reset_at`, and after `Retry-After`, the count begins anew.";
+    ApiQuotaExceeded, "api_quota_exceeded", TOO_MANY_REQUESTS, "The plan's API calls are used up",
+        "The brand has made the calls that its plan gives in a period: see `limit` and `used`. At `reset_at`, and after `Retry-After`, the count begins anew.";
     OriginNotAllowed, "origin_not_allowed", FORBIDDEN, "The key may not be used from this origin",
         "A publishable key works only in pages of the origins on its list.";
     NotPermitted, "not_permitted", FORBIDDEN, "The key may not do this",

@@ -11,7 +11,8 @@ use super::answers::{Conflict, KeyProblems, Missing};
 use super::generations::{find, session};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, ProblemDocument};
+use crate::refusal::of_quota;
 use crate::request::{PublicIdPath, Query};
 use crate::view::{ArView, SessionConfig};
 
@@ -26,6 +27,7 @@ use crate::view::{ArView, SessionConfig};
     ),
     responses(
         (status = 200, description = "What a viewer needs", body = ArView),
+        (status = 402, description = "The plan's views of the period are used up", body = ProblemDocument, content_type = "application/problem+json"),
         KeyProblems,
         Missing,
         Conflict,
@@ -89,6 +91,7 @@ pub(super) async fn view(app: &App, found: &Generation) -> Result<Viewed, Proble
     .await?;
     let views = match counted {
         View::Counted(views) => views,
+        View::Refused(refused) => return Err(of_quota(&refused, app.now())),
         View::BrandDisabled => {
             let detail = "the brand's plan has no augmented reality";
             return Err(Problem::from(Code::ArDisabled).detail(detail));

@@ -14,6 +14,7 @@
 
 mod world;
 
+mod account;
 mod callback;
 mod cancel;
 mod content;

@@ -128,7 +128,10 @@ async fn ar_is_refused_and_not_counted_where_the_brand_or_the_product_has_none()
         }
         world.sql.execute(sql, &[&true]).await.unwrap();
     }
-    assert_eq!(world.count(r#""UsageRecord""#).await, 0);
+    assert_eq!(
+        world.count(r#""UsageRecord" WHERE type = 'ar_view'"#).await,
+        0
+    );
     world.clock.advance(std::time::Duration::from_secs(3));
     let view: Value = world
         .get(&paths[0])

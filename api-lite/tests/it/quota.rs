@@ -33,7 +33,21 @@ async fn five_hundred_at_once_against_a_quota_of_a_hundred_are_exactly_a_hundred
         .send()
         .await
         .unwrap();
+    let header = |name: &str| refused.headers()[name].to_str().unwrap().to_owned();
+    // The world's clock stands at the start of January.
+    let seconds = 31 * 24 * 3600;
+    assert_eq!(header("retry-after"), seconds.to_string());
+    assert_eq!(
+        header("ratelimit"),
+        format!("\"generation\";r=0;t={seconds}")
+    );
     let refused: Value = problem(refused, 402, "quota_exceeded").await;
+    assert_eq!(refused["remaining"], 0);
+    assert_eq!(refused["reset_at"], "2026-02-01T00:00:00Z");
+    assert_eq!(
+        (&refused["metric"], &refused["policy"]),
+        (&"generation".into(), &"block".into())
+    );
     assert_eq!(
         (&refused["limit"], &refused["used"]),
         (&100.into(), &100.into())

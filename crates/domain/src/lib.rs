@@ -71,7 +71,7 @@ pub use prompt::{
     BuiltPrompt, ControlSyntax, DEFAULT_PROMPT_BUDGET_CHARS, DEFAULT_TEMPLATE, NegativePrompt,
     PromptInput, PromptRules, TemplateError, build_prompt, check_template, identifier, neutralise,
 };
-pub use quota::{QuotaPolicy, grant};
+pub use quota::{Allowance, QuotaPolicy, THRESHOLDS, crossed, grant};
 pub use render_style::RenderStyle;
 pub use retry::RetryPolicy;
 pub use shopper_text::{MAX_USER_PROMPT_GRAPHEMES, TextFault, clean_prompt, clean_text};

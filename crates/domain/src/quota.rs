@@ -86,10 +86,103 @@ pub fn grant(policy: QuotaPolicy, limit: u64, used: u64, requested: u64) -> u64 
     }
 }
 
+/// What a brand may use of one metric in a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// Units that were paid for with the plan; `None` is without end.
+    pub included: Option<u64>,
+    /// What happens beyond them.
+    pub policy: QuotaPolicy,
+}
+
+impl Allowance {
+    /// Nothing is limited and nothing is told: what a metric without a price has.
+    pub const UNLIMITED: Self = Self {
+        included: None,
+        policy: QuotaPolicy::Charge,
+    };
+
+    /// The most that may be used in a period; `None` is without end.
+    pub fn ceiling(self) -> Option<u64> {
+        self.included
+            .and_then(|included| self.policy.ceiling(included))
+    }
+
+    /// What thresholds are shares of: the ceiling, or what is included where more is billed. None for what
+    /// has no end, and for nothing at all, of which there are no shares.
+    pub fn measure(self) -> Option<u64> {
+        self.ceiling().or(self.included).filter(|units| *units > 0)
+    }
+
+    /// How many of `requested` units are granted when `used` are gone; see [`grant`].
+    pub fn grant(self, used: u64, requested: u64) -> u64 {
+        match self.included {
+            Some(included) => grant(self.policy, included, used, requested),
+            None => requested,
+        }
+    }
+
+    /// What is left before units are refused; `None` is without end.
+    pub fn remaining(self, used: u64) -> Option<u64> {
+        self.ceiling().map(|ceiling| ceiling.saturating_sub(used))
+    }
+}
+
+/// The shares of its allowance, in percent, that a brand is told of when it reaches them.
+pub const THRESHOLDS: [u8; 4] = [50, 75, 90, 100];
+
+/// The thresholds that lie above `before` and not above `after`, in order.
+pub fn crossed(measure: u64, before: u64, after: u64) -> impl Iterator<Item = u8> {
+    let share = move |used: u64, percent: u8| {
+        measure > 0 && u128::from(used) * 100 >= u128::from(measure) * u128::from(percent)
+    };
+    THRESHOLDS
+        .into_iter()
+        .filter(move |percent| share(after, *percent) && !share(before, *percent))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn allowance(included: u64, policy: QuotaPolicy) -> Allowance {
+        Allowance {
+            included: Some(included),
+            policy,
+        }
+    }
+
+    #[test]
+    fn what_is_left_and_what_shares_are_of_follow_the_policy() {
+        let capped = QuotaPolicy::ChargeCapped { cap: 150 };
+        for (policy, ceiling, left, measure) in [
+            (QuotaPolicy::Block, Some(100), Some(10), Some(100)),
+            (QuotaPolicy::Charge, None, None, Some(100)),
+            (capped, Some(150), Some(60), Some(150)),
+        ] {
+            let allowance = allowance(100, policy);
+            assert_eq!(allowance.ceiling(), ceiling);
+            assert_eq!(allowance.remaining(90), left);
+            assert_eq!(allowance.measure(), measure);
+        }
+        assert_eq!(allowance(100, QuotaPolicy::Block).remaining(130), Some(0));
+        assert_eq!(allowance(0, QuotaPolicy::Block).measure(), None);
+        assert_eq!(Allowance::UNLIMITED.grant(u64::MAX, 5), 5);
+        assert_eq!(Allowance::UNLIMITED.measure(), None);
+    }
+
+    #[test]
+    fn a_threshold_is_crossed_by_the_unit_that_reaches_it() {
+        let found = |before, after| crossed(10, before, after).collect::<Vec<_>>();
+        assert_eq!(found(4, 5), [50]);
+        assert_eq!(found(5, 6), []);
+        assert_eq!(found(7, 8), [75], "7.5 is reached by the eighth");
+        assert_eq!(found(0, 10), [50, 75, 90, 100]);
+        assert_eq!(found(10, 30), []);
+        assert_eq!(found(5, 4), []);
+        assert_eq!(crossed(0, 0, 5).count(), 0);
+    }
 
     #[test]
     fn each_policy_at_its_edge() {
@@ -122,6 +215,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn steps_of_any_size_cross_each_threshold_once(
+            measure in 1..300_u64, steps in proptest::collection::vec(0..40_u64, 0..30)
+        ) {
+            let mut used = 0;
+            let mut told = Vec::new();
+            for step in steps {
+                told.extend(crossed(measure, used, used + step));
+                used += step;
+            }
+            let reached: Vec<u8> = crossed(measure, 0, used).collect();
+            prop_assert_eq!(told, reached);
+        }
+
         #[test]
         fn batches_of_any_size_together_grant_what_one_by_one_would(
             limit in 0..200_u64, cap in 0..300_u64, sizes in proptest::collection::vec(0..20_u64, 0..40)

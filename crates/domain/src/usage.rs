@@ -3,9 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::ids::GenerationId;
+use crate::ids::{BrandId, GenerationId};
 use crate::lane::UnknownName;
 
 /// What a `"UsageRecord"` counts: its `type`.
@@ -18,7 +20,7 @@ pub enum Metric {
     ArView,
     /// One call of the API.
     ApiCall,
-    /// Stored bytes.
+    /// Megabytes of pictures stored on a day: a megabyte kept for a month is about thirty.
     Storage,
     /// One delivered webhook.
     WebhookDelivery,
@@ -81,6 +83,23 @@ impl UsageId {
         Self(format!("{}:{}:{n}", Metric::ArView, id.as_text()))
     }
 
+    /// The record of the API calls of a brand that one process counted in one of its intervals:
+    /// `api_call:<brand>:<process>:<interval>`. Writing an interval again writes the same record.
+    pub fn api_calls(brand: &BrandId, process: Uuid, interval: u64) -> Self {
+        Self(format!("{}:{brand}:{process}:{interval}", Metric::ApiCall))
+    }
+
+    /// The record of what a brand had stored on a day: `storage:<brand>:<day>`.
+    pub fn storage(brand: &BrandId, day: NaiveDate) -> Self {
+        Self(format!("{}:{brand}:{day}", Metric::Storage))
+    }
+
+    /// The record of a webhook that was delivered: `webhook_delivery:<event>:<endpoint>`. A delivery that is
+    /// sent again by hand is the same delivery.
+    pub fn webhook_delivery(event: Uuid, endpoint: &str) -> Self {
+        Self(format!("{}:{event}:{endpoint}", Metric::WebhookDelivery))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -96,7 +115,6 @@ impl fmt::Display for UsageId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     #[test]
     fn ids_are_derived_from_the_fact_alone() {
@@ -111,6 +129,20 @@ mod tests {
             format!("ar_view:{text}:3")
         );
         assert_ne!(UsageId::ar_view(id, 3), UsageId::ar_view(id, 4));
+        let (brand, process) = (BrandId::from("b"), Uuid::from_u128(1));
+        assert_eq!(
+            UsageId::api_calls(&brand, process, 7).as_str(),
+            format!("api_call:b:{text}:7")
+        );
+        let day = NaiveDate::from_ymd_opt(2026, 3, 1).unwrap();
+        assert_eq!(
+            UsageId::storage(&brand, day).as_str(),
+            "storage:b:2026-03-01"
+        );
+        assert_eq!(
+            UsageId::webhook_delivery(process, "w").as_str(),
+            format!("webhook_delivery:{text}:w")
+        );
     }
 
     #[test]

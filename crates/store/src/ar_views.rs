@@ -7,7 +7,9 @@ use serde_json::Map;
 use crate::database::{Database, Transaction};
 use crate::error::StoreError;
 use crate::events::{self, Subject};
+use crate::intake::QuotaRefusal;
 use crate::periods;
+use crate::quota;
 use crate::usage::{self, UsageFact};
 
 /// What became of a view.
@@ -17,6 +19,8 @@ pub enum View {
     Counted(i32),
     /// The brand has no augmented reality; nothing was counted.
     BrandDisabled,
+    /// The brand has used its views of the period; nothing was counted.
+    Refused(QuotaRefusal),
 }
 
 /// Counts one view of a generation in AR, if its brand has augmented reality.
@@ -53,6 +57,9 @@ async fn count_once(
     let mut tx = db.begin("ar_view").await?;
     if !is_enabled(&mut tx, brand).await? {
         return Ok(View::BrandDisabled);
+    }
+    if let Err(full) = quota::room(&mut tx, now, brand, Metric::ArView, 1).await? {
+        return Ok(View::Refused(full.refusal()));
     }
     let views = sqlx::query_scalar!(
         r#"-- store::ar_views::count

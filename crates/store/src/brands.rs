@@ -56,3 +56,18 @@ pub async fn ensure(
     .await?;
     Ok(made.rows_affected() == 1)
 }
+
+/// Whether there is such a brand.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn exists(db: &Database, brand: &BrandId) -> Result<bool, StoreError> {
+    let mut connection = db.connection().await?;
+    Ok(sqlx::query_scalar!(
+        r#"-- store::brands::exists
+        SELECT EXISTS (SELECT 1 FROM "Brand" WHERE id = $1) AS "exists!""#,
+        brand.as_str()
+    )
+    .fetch_one(&mut *connection)
+    .await?)
+}

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use domain::{BrandId, GenerationId, Lane, ProductId, PublicId};
+use domain::{BrandId, GenerationId, Lane, Metric, ProductId, PublicId, QuotaPolicy};
 use serde_json::Value;
 
 use crate::database::{Database, Transaction};
@@ -115,16 +115,26 @@ pub enum Accepted {
     Replayed(GenerationId, PublicId),
 }
 
+/// Where a brand stands that may use no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaRefusal {
+    /// What it asked for.
+    pub metric: Metric,
+    /// The most it may use in the period.
+    pub limit: u64,
+    /// What is used and reserved.
+    pub used: u64,
+    /// What its plan says about going on.
+    pub policy: QuotaPolicy,
+    /// When the period ends and the count begins anew.
+    pub reset_at: DateTime<Utc>,
+}
+
 /// Why a request was not accepted. Nothing of it is left in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// The brand's monthly generations are used up.
-    Quota {
-        /// What the plan allows in the period.
-        limit: u64,
-        /// What is used and reserved.
-        used: u64,
-    },
+    /// The brand's generations of the period are used up.
+    Quota(QuotaRefusal),
     /// The idempotency key was used for another request.
     KeyReused,
     /// The brand may not order: the words say why.
@@ -275,7 +285,7 @@ fn indices(decisions: &[Option<Decision>], created: bool) -> impl Iterator<Item 
         .enumerate()
         .filter_map(move |(index, decision)| match decision {
             Some(Ok(Accepted::Created)) if created => Some(index),
-            Some(Err(Refusal::Quota { .. } | Refusal::BrandClosed(_))) if !created => Some(index),
+            Some(Err(Refusal::Quota(_) | Refusal::BrandClosed(_))) if !created => Some(index),
             _ => None,
         })
 }
@@ -319,7 +329,8 @@ async fn decide_quota(
             taken.push((brand_id.to_owned(), granted));
         }
     }
-    quota::take(tx, &taken).await
+    quota::take(tx, &taken).await?;
+    quota::tell_thresholds(tx, now, &brands, &taken).await
 }
 
 fn refuse_all(decisions: &mut [Option<Decision>], requests: &[usize], refusal: &Refusal) -> i32 {

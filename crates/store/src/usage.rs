@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::database::{Database, Transaction};
 use crate::error::StoreError;
+use crate::quota;
 use crate::time::to_public;
 
 /// Something that was used, once.
@@ -89,6 +90,11 @@ pub(crate) async fn record(
         .collect();
     fill_buckets(tx, &counted).await?;
     give_back(tx, &counted).await?;
+    let recorded: Vec<(BrandId, Metric)> = counted
+        .iter()
+        .map(|(fact, _)| (fact.brand.clone(), fact.metric))
+        .collect();
+    quota::look_after(tx, now, &recorded).await?;
     Ok(new)
 }
 

@@ -189,11 +189,12 @@ impl Cluster {
         let completed = r#"SELECT count(*) FROM "Generation" WHERE status = 'COMPLETED'"#;
         assert_eq!(self.number(completed).await, count);
         assert_eq!(
-            self.number(r#"SELECT count(*) FROM "UsageRecord""#).await,
+            self.number(r#"SELECT count(*) FROM "UsageRecord" WHERE type = 'generation'"#)
+                .await,
             count
         );
         let billed_twice = r#"SELECT count(*) FROM (SELECT metadata->>'generation_id'
-            FROM "UsageRecord" GROUP BY 1 HAVING count(*) > 1) twice"#;
+            FROM "UsageRecord" WHERE type = 'generation' GROUP BY 1 HAVING count(*) > 1) twice"#;
         assert_eq!(self.number(billed_twice).await, 0);
         let settled = "SELECT count(*) FROM atelier.attempt WHERE state = 'settled'";
         assert_eq!(self.number(settled).await, count);

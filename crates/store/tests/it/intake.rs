@@ -3,13 +3,21 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use domain::{Plan, PublicId};
+use domain::{Plan, PublicId, QuotaPolicy};
 use serde_json::json;
-use store::intake::{Accepted, Client, NewGeneration, Refusal, RequestOption};
+use store::intake::{Accepted, Client, Decision, NewGeneration, Refusal, RequestOption};
 use tokio::task::JoinSet;
 
 use crate::invariants;
 use crate::world::World;
+
+/// Limit and use of a refusal by quota.
+fn quota(decision: &Decision) -> (u64, u64) {
+    match decision {
+        Err(Refusal::Quota(refused)) => (refused.limit, refused.used),
+        other => panic!("{other:?}"),
+    }
+}
 
 #[tokio::test]
 async fn an_accepted_request_is_written_whole() {
@@ -161,7 +169,7 @@ async fn a_refusal_tells_the_limit_and_leaves_nothing() {
     ];
     let decisions = world.decide(&requests).await;
     assert_eq!(decisions[0], Ok(Accepted::Created));
-    assert_eq!(decisions[1], Err(Refusal::Quota { limit: 1, used: 1 }));
+    assert_eq!(quota(&decisions[1]), (1, 1));
     assert_eq!(decisions[2], Ok(Accepted::Created));
     let keys: Vec<String> =
         sqlx::query_scalar("SELECT key FROM atelier.idempotency_key ORDER BY 1")
@@ -197,22 +205,50 @@ async fn a_plan_without_prices_blocks_at_the_limit() {
     let world = World::new().await;
     world.brand("paying", Plan::Starter, 2).await;
     world
-        .run("UPDATE atelier.plan SET valid_from = '2099-01-01Z' WHERE plan = 'STARTER'")
+        .run("UPDATE atelier.plan_price SET valid_from = '2099-01-01Z' WHERE plan = 'STARTER'")
         .await;
     let requests: Vec<_> = (0..3).map(|_| world.request("paying")).collect();
     let decisions = world.decide(&requests).await;
-    assert_eq!(decisions[2], Err(Refusal::Quota { limit: 2, used: 2 }));
+    assert_eq!(quota(&decisions[2]), (2, 2));
 }
 
 #[tokio::test]
-async fn the_newest_plan_that_is_valid_decides() {
+async fn the_price_in_force_when_the_period_began_decides() {
     let world = World::new().await;
     world.brand("paying", Plan::Starter, 0).await;
+    // The second one came six hours after the period began.
     world
-        .run("INSERT INTO atelier.plan VALUES ('STARTER', '2026-02-01Z', 'EUR', 0, 0, 0, 'block')")
+        .run(
+            "INSERT INTO atelier.plan_price VALUES
+             ('STARTER', 'generation', '2026-02-01Z', 'EUR', 0, 0, 'block', NULL),
+             ('STARTER', 'generation', '2026-03-01T06:00Z', 'EUR', 9, 0, 'charge', NULL)",
+        )
         .await;
     let decisions = world.decide(&[world.request("paying")]).await;
-    assert_eq!(decisions, [Err(Refusal::Quota { limit: 0, used: 0 })]);
+    assert_eq!(quota(&decisions[0]), (0, 0));
+}
+
+#[tokio::test]
+async fn a_capped_plan_goes_over_what_it_includes_up_to_its_cap_and_says_when_it_resets() {
+    let world = World::new().await;
+    world.brand("capped", Plan::Starter, 0).await;
+    world
+        .run(
+            "UPDATE atelier.plan_price SET included_units = 2, quota_policy = 'charge_capped', cap_units = 5
+             WHERE plan = 'STARTER' AND metric = 'generation'",
+        )
+        .await;
+    let requests: Vec<_> = (0..8).map(|_| world.request("capped")).collect();
+    let decisions = world.decide(&requests).await;
+    let created = decisions.iter().filter(|d| d.is_ok()).count();
+    assert_eq!(created, 5);
+    let Err(Refusal::Quota(refused)) = &decisions[5] else {
+        panic!("{:?}", decisions[5]);
+    };
+    assert_eq!((refused.limit, refused.used), (5, 5));
+    assert_eq!(refused.policy, QuotaPolicy::ChargeCapped { cap: 5 });
+    assert_eq!(refused.reset_at.to_rfc3339(), "2026-04-01T00:00:00+00:00");
+    invariants::check(&world).await;
 }
 
 #[tokio::test]

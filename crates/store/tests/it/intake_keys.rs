@@ -65,8 +65,8 @@ async fn a_repeat_within_a_refused_batch_is_refused_alike() {
     let decisions = world
         .decide(&[world.keyed("none", "k", 1), world.keyed("none", "k", 1)])
         .await;
-    let refused = Err(Refusal::Quota { limit: 0, used: 0 });
-    assert_eq!(decisions, [refused.clone(), refused]);
+    assert!(matches!(decisions[0], Err(Refusal::Quota(_))));
+    assert_eq!(decisions[0], decisions[1]);
     assert_eq!(
         world
             .number("SELECT count(*) FROM atelier.idempotency_key")

@@ -6,7 +6,8 @@ const BROKEN: &[(&str, &str)] = &[
     (
         "there is one usage record for each done job, under the id that derives from it",
         r#"SELECT count(*) FROM atelier.job j
-           FULL JOIN "UsageRecord" u ON u.id = 'generation:' || j.id::text
+           FULL JOIN (SELECT id FROM "UsageRecord" WHERE type = 'generation') u
+               ON u.id = 'generation:' || j.id::text
            WHERE COALESCE(j.state = 'done', false) <> (u.id IS NOT NULL)"#,
     ),
     (
