@@ -1,7 +1,9 @@
-//! Settings of the database and the object store.
+//! Settings of the database, the object store, and where webhooks may go.
 
 use std::time::Duration;
 
+use domain::address::AllowList;
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 /// Where PostgreSQL is and how much of it one process may use.
@@ -47,4 +49,27 @@ pub struct ObjectArgs {
     /// S3 servers). All roles must name the same place
     #[arg(long, env = "ATELIER_OBJECT_STORE", value_name = "URL")]
     pub object_store: String,
+}
+
+/// Where webhooks may go. Whoever takes an address and whoever sends to it must be told the same.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Webhooks")]
+pub struct WebhookArgs {
+    /// Networks that webhooks may be sent to although they are not public, over plain HTTP and on any port
+    /// too, separated by commas, such as `127.0.0.0/8,fd00::/8`. None by default. The same in api-lite and
+    /// scheduler
+    #[arg(
+        long,
+        env = "ATELIER_WEBHOOK_ALLOW_CIDRS",
+        value_name = "CIDRS",
+        value_delimiter = ','
+    )]
+    pub webhook_allow_cidrs: Vec<IpNet>,
+}
+
+impl WebhookArgs {
+    /// The networks as the rules of addresses take them.
+    pub fn allowed(&self) -> AllowList {
+        AllowList::new(self.webhook_allow_cidrs.clone())
+    }
 }

@@ -56,7 +56,7 @@ pub mod usage;
 pub mod usage_report;
 pub mod webhooks;
 
-pub use config::{DatabaseArgs, ObjectArgs};
+pub use config::{DatabaseArgs, ObjectArgs, WebhookArgs};
 pub use database::{Database, Transaction};
 pub use error::StoreError;
 pub use lease::Lease;
