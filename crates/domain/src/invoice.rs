@@ -24,11 +24,14 @@ mod line;
 mod notes;
 mod party;
 mod proration;
+mod statement;
+mod stretch;
 mod totals;
 mod treatment;
 mod vat;
 mod vat_id;
 mod vat_rates;
+mod wording;
 
 #[cfg(test)]
 mod cases;
@@ -44,8 +47,11 @@ pub use line::{Adjustment, AdjustmentKind, Line, LineInput, Unit};
 pub use notes::{Language, legal_notes};
 pub use party::{Address, Bank, Buyer, Contact, Registration, Seller, SellerVat, Terms};
 pub use proration::{days_between, prorate, split_by_days};
+pub use statement::{Change, Charge, ChargeKind, LATE, PeriodTerms, StatementError, Units};
+pub use stretch::{MetricTerms, PlanTerms, Standing};
 pub use totals::{Totals, VatGroup};
 pub use treatment::{TreatmentError, vat_treatment};
 pub use vat::{Exemption, Vat, VatCategory, VatRate, VatRateError};
 pub use vat_id::{VatId, VatIdError};
 pub use vat_rates::{RateRow, STANDARD_RATES, standard_rate};
+pub use wording::describe;

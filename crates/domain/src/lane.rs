@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// A brand's subscription plan, with the names of the `SubscriptionPlan` enum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Plan {
     /// No fee.
@@ -28,6 +28,32 @@ impl Plan {
             Self::Professional => Lane::Professional,
             Self::Enterprise => Lane::Enterprise,
         }
+    }
+}
+
+impl Plan {
+    /// Every plan, the smallest first.
+    pub const ALL: [Self; 4] = [
+        Self::Free,
+        Self::Starter,
+        Self::Professional,
+        Self::Enterprise,
+    ];
+
+    /// The name in the `SubscriptionPlan` enum.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "FREE",
+            Self::Starter => "STARTER",
+            Self::Professional => "PROFESSIONAL",
+            Self::Enterprise => "ENTERPRISE",
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::ids::{BrandId, GenerationId};
 use crate::lane::UnknownName;
 
 /// What a `"UsageRecord"` counts: its `type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// One finished generation.

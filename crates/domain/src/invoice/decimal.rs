@@ -107,6 +107,21 @@ impl UnitPrice {
         bounded(i128::from(minor.0) * 10_i128.pow(decimals)).map(Self)
     }
 
+    /// A price of so many 10⁻¹⁰ of the currency's unit, as ledgers keep it.
+    pub fn from_e10(e10: i64) -> Self {
+        Self(i128::from(e10))
+    }
+
+    /// The price in 10⁻¹⁰ of the currency's unit; `None` past what a ledger's column holds.
+    pub fn e10(self) -> Option<i64> {
+        i64::try_from(self.0).ok()
+    }
+
+    /// The price of one of `parts` equal parts, rounded half up to 10⁻¹⁰. Of no parts it is the price.
+    pub fn part_of(self, parts: u32) -> Self {
+        Self(round_half_up(self.0, i128::from(parts)).unwrap_or(self.0))
+    }
+
     /// The price times `quantity`, rounded half up to the minor unit of `currency`: a line's net
     /// amount (BT-131).
     ///
@@ -154,6 +169,12 @@ impl Quantity {
     /// [`MoneyError::TooLarge`] past twenty digits.
     pub fn from_millionths(millionths: i128) -> Result<Self, MoneyError> {
         bounded(millionths).map(Self)
+    }
+
+    /// The quantity where it is a whole number of units.
+    pub fn as_whole(self) -> Option<i64> {
+        let whole = self.0 % Self::ONE.0 == 0;
+        i64::try_from(self.0 / Self::ONE.0).ok().filter(|_| whole)
     }
 
     /// The quantity in millionths.

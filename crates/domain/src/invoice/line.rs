@@ -23,6 +23,9 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// Every unit.
+    pub const ALL: [Self; 4] = [Self::Piece, Self::Month, Self::Day, Self::Gigabyte];
+
     /// The code of UN/ECE Recommendation 20 (BT-130).
     pub fn code(self) -> &'static str {
         match self {
