@@ -125,11 +125,14 @@ CREATE TABLE atelier.invoice (
     reason text,
     created_at timestamptz NOT NULL,
     issued_at timestamptz,
+    -- The first moment at which it is overdue: midnight UTC after the day by which it is to be paid.
     due_at timestamptz,
     paid_at timestamptz,
     voided_at timestamptz,
     -- How far dunning has come: 0 not due, 1 at the due date, 2 to 4 after 3, 7 and 14 days.
     dunning_step smallint NOT NULL DEFAULT 0 CHECK (dunning_step BETWEEN 0 AND 4),
+    -- When it came there: the next step keeps its distance, however late the last one was.
+    dunned_at timestamptz,
     stripe_invoice_id text UNIQUE,
     pdf_key text,
     pdf_sha256 bytea,
@@ -151,6 +154,7 @@ CREATE TABLE atelier.invoice (
 -- A period is invoiced once, whoever closes it and how often.
 CREATE UNIQUE INDEX invoice_of_period ON atelier.invoice (brand_id, period_start) WHERE kind = 'regular' AND state <> 'void';
 CREATE INDEX invoice_by_brand ON atelier.invoice (brand_id, created_at DESC);
+CREATE INDEX invoice_drafts ON atelier.invoice (period_end, brand_id) WHERE state = 'draft';
 CREATE INDEX invoice_due ON atelier.invoice (due_at) WHERE state = 'open';
 CREATE INDEX invoice_to_render ON atelier.invoice (issued_at) WHERE state <> 'draft' AND rendered_at IS NULL;
 CREATE INDEX invoice_corrections ON atelier.invoice (corrects) WHERE corrects IS NOT NULL;
@@ -202,6 +206,7 @@ CREATE TABLE atelier.usage_bucket (
     FOREIGN KEY (brand_id, period_start) REFERENCES atelier.billing_period (brand_id, period_start),
     CHECK (of_period <= period_start)
 ) WITH (fillfactor = 50);
+CREATE INDEX usage_bucket_sealed ON atelier.usage_bucket (sealed_by) WHERE sealed_by IS NOT NULL;
 CREATE INDEX usage_bucket_late ON atelier.usage_bucket (brand_id, of_period) WHERE of_period <> period_start;
 
 -- Money that came in. Only added to; reference says what it was, so that it is booked once.
@@ -236,7 +241,7 @@ CREATE INDEX audit_log_by_brand ON atelier.audit_log (brand_id, id);
 -- state only goes forward. A document's hash is written once: rendering again must give the same bytes.
 CREATE FUNCTION atelier.keep_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    moving CONSTANT text[] := ARRAY['state', 'paid_at', 'voided_at', 'dunning_step', 'stripe_invoice_id', 'pdf_key',
+    moving CONSTANT text[] := ARRAY['state', 'paid_at', 'voided_at', 'dunning_step', 'dunned_at', 'stripe_invoice_id', 'pdf_key',
         'pdf_sha256', 'xml_key', 'xml_sha256', 'rendered_at'];
 BEGIN
     IF OLD.state = 'draft' THEN

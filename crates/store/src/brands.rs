@@ -32,12 +32,7 @@ pub async fn ensure(
     brand: &NewBrand,
 ) -> Result<bool, StoreError> {
     let mut connection = db.connection().await?;
-    let plan = match brand.plan {
-        Plan::Free => "FREE",
-        Plan::Starter => "STARTER",
-        Plan::Professional => "PROFESSIONAL",
-        Plan::Enterprise => "ENTERPRISE",
-    };
+    let plan = brand.plan.as_str();
     let made = sqlx::query!(
         r#"-- store::brands::ensure
         INSERT INTO "Brand" (id, name, slug, status, "subscriptionPlan", "subscriptionStatus",

@@ -13,7 +13,7 @@
 //! periods, then `"Brand"`, each by the brands' ids.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
-use domain::BillingMonth;
+use domain::{BillingMonth, BrandId};
 
 use crate::database::{Database, Transaction};
 use crate::error::StoreError;
@@ -50,6 +50,34 @@ pub async fn ensure(
         while !begin(db, now, brand).await? {}
     }
     Ok(due.len())
+}
+
+/// Brands that have no period for `now`, at most `most` of them. One that is cancelled or deleted needs none
+/// until somebody asks for it.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn to_begin(
+    db: &Database,
+    now: DateTime<Utc>,
+    brand: Option<&BrandId>,
+    most: i64,
+) -> Result<Vec<String>, StoreError> {
+    let mut connection = db.connection().await?;
+    Ok(sqlx::query_scalar!(
+        r#"-- store::periods::to_begin
+        SELECT b.id FROM "Brand" b
+        WHERE b."deletedAt" IS NULL AND b."subscriptionStatus" <> 'CANCELED'
+            AND ($2::text IS NULL OR b.id = $2)
+            AND NOT EXISTS (SELECT 1 FROM atelier.billing_period p
+                WHERE p.brand_id = b.id AND p.period_end > $1)
+        ORDER BY b.id LIMIT $3"#,
+        now,
+        brand.map(BrandId::as_str),
+        most
+    )
+    .fetch_all(&mut *connection)
+    .await?)
 }
 
 /// A period as the next one follows it.

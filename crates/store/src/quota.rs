@@ -101,17 +101,23 @@ pub async fn of_brand(
 }
 
 /// The allowance of generations: a plan that blocks does so at the brand's own limit, others bill what goes
-/// beyond what the plan includes. A plan without a price blocks: the careful reading of missing data.
+/// beyond what the plan includes. A plan without a price blocks: the careful reading of missing data. On trial
+/// nothing is billed, so every plan blocks at what it includes.
 pub(crate) fn of_generations(
     limit: i32,
     included: Option<i64>,
     policy: Option<domain::QuotaPolicy>,
+    status: &str,
 ) -> Allowance {
     let limit = u64::try_from(limit).unwrap_or(0);
     let included = included.and_then(|units| u64::try_from(units).ok());
     match policy {
         None | Some(domain::QuotaPolicy::Block) => Allowance {
             included: Some(limit),
+            policy: domain::QuotaPolicy::Block,
+        },
+        Some(_) if status == "TRIALING" => Allowance {
+            included,
             policy: domain::QuotaPolicy::Block,
         },
         Some(policy) => Allowance { included, policy },

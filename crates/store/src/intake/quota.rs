@@ -75,11 +75,11 @@ pub(super) async fn lock_brands(
             allowance_of(&row.id, row.included, row.policy.as_deref(), row.cap)?;
         let quota = BrandQuota {
             id: row.id.clone(),
+            allowance: of_generations(row.limit, included, policy, &row.subscription),
             status: row.status,
             subscription: row.subscription,
             deleted: row.deleted,
             used: u64::try_from(row.used).unwrap_or(0),
-            allowance: of_generations(row.limit, included, policy),
             period: Period { start, end },
         };
         brands.insert(row.id, quota);

@@ -231,7 +231,7 @@ pub async fn report(
         report.metrics.push(MetricQuota {
             metric,
             allowance: match policy {
-                _ if is_generation => of_generations(row.limit, included, policy),
+                _ if is_generation => of_generations(row.limit, included, policy, &row.status),
                 Some(policy) => Allowance {
                     included: included.map(units),
                     policy,

@@ -13,10 +13,14 @@
 )]
 
 mod api_keys;
+mod audits;
+mod billing_faults;
+mod billing_laws;
 mod budgets;
 mod cancel;
 mod catalog;
 mod claims;
+mod corrections;
 mod dispatch;
 mod duties;
 mod expiry;
@@ -26,7 +30,9 @@ mod intake;
 mod intake_faults;
 mod intake_keys;
 mod invariants;
+mod invoices;
 mod ledger;
+mod ledgers;
 mod metering;
 mod migrate;
 mod moving;
@@ -43,6 +49,7 @@ mod schema;
 mod sessions;
 mod settle;
 mod states;
+mod subscriptions;
 mod usage;
 mod walk;
 mod webhook_bulk;
