@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use domain::address::AllowList;
 use domain::webhook_signature::WebhookSecret;
 use domain::{CallbackSecret, Clock, DenyList};
-use store::{Database, Objects};
+use store::{Database, Objects, SealingKeys};
 use tokio::sync::Semaphore;
 
 use crate::auth::{Dashboard, KeyRing};
@@ -16,6 +17,7 @@ use crate::estimate::Estimates;
 use crate::intake::Intake;
 use crate::meter::Meter;
 use crate::metrics::ApiMetrics;
+use crate::problem::{Code, Problem};
 use service::CancellationToken;
 
 /// The parts of one server. Cloning is cheap and gives the same server.
@@ -38,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: ApiMetrics,
     pub(crate) limits: LimitArgs,
     pub(crate) callbacks: Callbacks,
+    pub(crate) webhooks: Webhooks,
     /// Words that no brand of this installation takes.
     pub(crate) deny_list: DenyList,
     pub(crate) waiters: Semaphore,
@@ -54,6 +57,36 @@ pub(crate) struct Callbacks {
     pub(crate) address: Option<CallbackSecret>,
     /// Of Replicate's signatures; without one none is right.
     pub(crate) replicate: Vec<WebhookSecret>,
+}
+
+/// What endpoints of brands are made with.
+#[derive(Debug)]
+pub(crate) struct Webhooks {
+    /// Networks that they may lie in although they are not public.
+    pub(crate) allowed: AllowList,
+    /// What seals their secrets; without it none can be made.
+    keys: Option<SealingKeys>,
+}
+
+impl Webhooks {
+    pub(crate) fn new(allowed: AllowList, keys: Option<SealingKeys>) -> Self {
+        Self { allowed, keys }
+    }
+
+    /// The keys, where a secret is to be made.
+    pub(crate) fn keys(&self) -> Result<&SealingKeys, Problem> {
+        self.keys.as_ref().ok_or_else(|| {
+            Problem::from(Code::SecretsUnavailable).detail(
+                "api-lite runs without ATELIER_SEALING_KEYS (ID:KEY, KEY being 32 bytes in base64), and \
+                 secrets are kept sealed only",
+            )
+        })
+    }
+
+    /// The keys, if there are any.
+    pub(crate) fn known_keys(&self) -> Option<&SealingKeys> {
+        self.keys.as_ref()
+    }
 }
 
 impl std::ops::Deref for App {

@@ -8,7 +8,7 @@ use clap::Parser;
 use queue::QueueArgs;
 use secrecy::SecretString;
 use service::{BatchConfig, CommonArgs};
-use store::{DatabaseArgs, ObjectArgs};
+use store::{DatabaseArgs, ObjectArgs, SealingArgs, WebhookArgs};
 
 /// Accepts requests for pictures over HTTP and answers questions about them.
 #[derive(Debug, Clone, Parser)]
@@ -61,6 +61,14 @@ pub struct Config {
         value_name = "SECRETS"
     )]
     pub replicate_webhook_secret: Vec<SecretString>,
+
+    /// Where webhooks may go.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
+
+    /// What the secrets of webhooks are sealed with.
+    #[command(flatten)]
+    pub sealing: SealingArgs,
 
     /// Seconds between two writes of counted API calls. A killed process loses at most what it counted in one
     #[arg(long, env = "ATELIER_API_METER_SECONDS", value_name = "SECONDS", default_value_t = 60,

@@ -132,6 +132,8 @@ fn count(app: &App, route: &'static str, method: &Method, status: StatusCode) {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     };

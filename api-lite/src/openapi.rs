@@ -1,4 +1,8 @@
-//! The description of the API, generated from the handlers.
+//! The description of the API, generated from the handlers, and of what is sent to webhooks.
+
+mod events;
+mod examples;
+mod payloads;
 
 use axum::Json;
 use axum::http::{HeaderValue, header};
@@ -27,6 +31,7 @@ pub fn openapi() -> OpenApi {
     components.add_security_scheme("key", bearer("A secret (sk_…) or publishable (pk_…) key"));
     components.add_security_scheme("header_key", SecurityScheme::ApiKey(header_key));
     components.add_security_scheme("dashboard", bearer("An HS256 token that carries brandId"));
+    document.webhooks = Some(events::describe(components));
     document
 }
 

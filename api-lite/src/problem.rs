@@ -13,6 +13,7 @@ use domain::FieldError;
 use serde_json::{Map, Value};
 use service::telemetry::error_chain;
 use store::StoreError;
+use store::provider_keys::KeepError;
 
 pub use code::{Code, errors_markdown};
 pub(crate) use document::{ProblemDocument, render};
@@ -78,6 +79,12 @@ impl Problem {
         }
     }
 
+    /// The faults of its fields.
+    #[cfg(test)]
+    pub(crate) fn faults(&self) -> &[FieldError] {
+        &self.errors
+    }
+
     pub(crate) fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
         self.headers.push((name, value));
     }
@@ -86,6 +93,10 @@ impl Problem {
 /// A fault of the store. What a client cannot help is logged here, once, and not told.
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if let StoreError::LimitReached { limit, .. } = error {
+            let problem = Self::from(Code::LimitReached).with("limit", limit);
+            return problem.detail(error.to_string());
+        }
         let chain = error_chain(&error);
         if error.is_transient() {
             tracing::warn!(error = chain, "the store is not available");
@@ -93,6 +104,22 @@ impl From<StoreError> for Problem {
         } else {
             tracing::error!(error = chain, "the store failed");
             Self::from(Code::Internal)
+        }
+    }
+}
+
+/// A secret that cannot be kept.
+impl From<KeepError> for Problem {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Store(error) => error.into(),
+            KeepError::Seal(error) => {
+                tracing::error!(
+                    error = error_chain(&error),
+                    "a secret cannot be sealed or opened"
+                );
+                Self::from(Code::Internal)
+            }
         }
     }
 }

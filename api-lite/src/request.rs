@@ -9,9 +9,16 @@ mod headers;
 mod json;
 mod path;
 mod query;
+mod webhook;
 
 pub(crate) use create::{Draft, parse_v1, parse_widget};
 pub(crate) use headers::{idempotency_key, if_none_match, requested_wait, session_header};
-pub(crate) use json::JsonBody;
-pub(crate) use path::{BaseImagePath, MediaPath, PublicIdPath};
+pub(crate) use json::{JsonBody, OptionalJsonBody};
+pub(crate) use path::{
+    BaseImagePath, DeliveryPath, MediaPath, PublicIdPath, WebhookJobPath, WebhookPath,
+};
 pub(crate) use query::Query;
+pub(crate) use webhook::{
+    Repair, event_names, event_of, parse_repair, parse_rotation, parse_webhook,
+    parse_webhook_change,
+};

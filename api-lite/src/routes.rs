@@ -10,6 +10,7 @@ mod dashboard;
 mod generations;
 mod media;
 mod products;
+mod webhooks;
 mod widget;
 
 use axum::Router;
@@ -42,6 +43,23 @@ pub(crate) const PATHS: &[&str] = &[
     "/v1/products/{id}",
     "/v1/quota",
     "/v1/usage",
+    "/v1/webhooks",
+    "/v1/webhooks/{id}",
+    "/v1/webhooks/{id}/deliveries",
+    "/v1/webhooks/{id}/deliveries/{message}",
+    "/v1/webhooks/{id}/deliveries/{message}/resend",
+    "/v1/webhooks/{id}/disable",
+    "/v1/webhooks/{id}/enable",
+    "/v1/webhooks/{id}/jobs",
+    "/v1/webhooks/{id}/jobs/{job}",
+    "/v1/webhooks/{id}/jobs/{job}/cancel",
+    "/v1/webhooks/{id}/recover",
+    "/v1/webhooks/{id}/replay",
+    "/v1/webhooks/{id}/replay-missing",
+    "/v1/webhooks/{id}/rotate",
+    "/v1/webhooks/{id}/secrets",
+    "/v1/webhooks/{id}/signing-key",
+    "/v1/webhooks/{id}/test",
     CALLBACK,
 ];
 
@@ -62,6 +80,7 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
         .routes(routes!(products::get_product))
         .routes(routes!(account::get_quota))
         .routes(routes!(account::get_usage))
+        .merge(documented_webhooks())
         .routes(routes!(media::get_media))
         .routes(routes!(media::get_base_image))
         .routes(routes!(widget::create))
@@ -71,6 +90,32 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
         .routes(routes!(dashboard::create))
         .routes(routes!(dashboard::list))
         .split_for_parts()
+}
+
+fn documented_webhooks() -> OpenApiRouter<App> {
+    use webhooks::{deliveries, endpoints, repairs, secrets};
+    OpenApiRouter::new()
+        .routes(routes!(endpoints::create_webhook, endpoints::list_webhooks))
+        .routes(routes!(
+            endpoints::get_webhook,
+            endpoints::update_webhook,
+            endpoints::delete_webhook
+        ))
+        .routes(routes!(endpoints::enable_webhook))
+        .routes(routes!(endpoints::disable_webhook))
+        .routes(routes!(secrets::list_secrets))
+        .routes(routes!(secrets::rotate_secret))
+        .routes(routes!(secrets::delete_signing_key))
+        .routes(routes!(deliveries::test_webhook))
+        .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(deliveries::get_delivery))
+        .routes(routes!(deliveries::resend_delivery))
+        .routes(routes!(repairs::recover_deliveries))
+        .routes(routes!(repairs::replay_deliveries))
+        .routes(routes!(repairs::replay_missing))
+        .routes(routes!(repairs::list_webhook_jobs))
+        .routes(routes!(repairs::get_webhook_job))
+        .routes(routes!(repairs::cancel_webhook_job))
 }
 
 /// Everything the API's port answers.

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::app::{App, Callbacks, Parts};
+use crate::app::{App, Callbacks, Parts, Webhooks};
 use crate::auth::{Dashboard, KeyRing};
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -185,6 +185,10 @@ fn build(
         metrics,
         limits: config.limits.clone(),
         callbacks: callbacks(config)?,
+        webhooks: Webhooks::new(
+            config.webhooks.allowed(),
+            config.sealing.sealing_keys.clone(),
+        ),
         deny_list: deny_list(config)?,
         waiters: Semaphore::new(usize::try_from(config.limits.waiters).unwrap_or(0)),
         draining: soft,

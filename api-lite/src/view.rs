@@ -4,10 +4,15 @@ mod account;
 mod ar;
 mod generation;
 mod product;
+mod webhook;
 mod widget;
 
 pub(crate) use account::{QuotaView, UsageView};
 pub(crate) use ar::{ArView, SessionConfig, WidgetArView};
 pub(crate) use generation::{GenerationView, Page, attempts, describe};
 pub(crate) use product::{ProductView, ProductsView};
+pub(crate) use webhook::{
+    DeliveriesPage, DeliveryDetail, Queued, Rotated, SecretsView, WebhookCreated, WebhookJobView,
+    WebhookJobsView, WebhookView, WebhooksView, public_key,
+};
 pub(crate) use widget::{Pagination, WidgetCreated, WidgetDetail, WidgetPage, WidgetStatus};

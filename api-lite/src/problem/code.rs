@@ -86,6 +86,14 @@ codes! {
         "A generation that succeeded, failed, expired or was canceled cannot be canceled; `state` says which.";
     NotFinished, "not_finished", CONFLICT, "The generation is not finished",
         "There is nothing to show yet, or there will never be; `state` says where it stands.";
+    ChangedMeanwhile, "changed_meanwhile", CONFLICT, "Somebody changed it at the same time",
+        "Others changed the same thing again and again while this change was made. Nothing was done; read it and try again.";
+    LimitReached, "limit_reached", CONFLICT, "There are as many as there may be",
+        "The brand has as many of them as it may have, see `limit`; `detail` says what makes room.";
+    WebhookDisabled, "webhook_disabled", CONFLICT, "The endpoint is switched off",
+        "Nothing would be sent to an endpoint that is switched off. `POST /v1/webhooks/{id}/enable` first.";
+    RequestHost, "request_host", CONFLICT, "The endpoint stands for a host that requests name",
+        "An endpoint made for the host of `webhook_url` has no address of its own: it cannot be removed, tested or told what it was never told. Switch it off instead.";
     BodyTooLarge, "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "The body is longer than allowed (4 MiB by default). Send large pictures by URL.";
     UnsupportedMediaType, "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's type is not supported",
@@ -96,6 +104,8 @@ codes! {
         "The same `Idempotency-Key` came with another body before. Use a new key for a new request.";
     Internal, "internal", INTERNAL_SERVER_ERROR, "Something went wrong on our side",
         "A fault of ours; `request_id` finds it in our logs. A creation may have been accepted: repeat it with the same `Idempotency-Key`.";
+    SecretsUnavailable, "secrets_unavailable", NOT_IMPLEMENTED, "This installation cannot keep secrets",
+        "The operator has set no `ATELIER_SEALING_KEYS` for api-lite, so no secret can be made or replaced. Nothing was done.";
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "The service is not available",
         "A part that we need did not answer. Try again after `Retry-After`, a creation with the same `Idempotency-Key`.";
     Overloaded, "overloaded", SERVICE_UNAVAILABLE, "Too many requests wait",

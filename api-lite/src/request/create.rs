@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::address::AllowList;
 use domain::{FieldError, MAX_USER_PROMPT_GRAPHEMES, clean_prompt};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use url::Url;
 
 use super::fields::Fields;
+use super::webhook::webhook_url;
 
 /// Further widths of one request, and their bounds in pixels. 4096 is the largest picture that is
 /// composed; five more pictures are five times the encoding work of one.
@@ -17,9 +18,6 @@ const WIDTH_PX: std::ops::RangeInclusive<i64> = 16..=4096;
 
 /// Longest name of a product, template or session.
 const MAX_NAME_BYTES: usize = 200;
-
-/// Longest webhook address: what every common server accepts in a request line.
-const MAX_URL_BYTES: usize = 2048;
 
 /// Most bytes of the customer's own data, as JSON.
 const MAX_METADATA_BYTES: usize = 4096;
@@ -64,8 +62,9 @@ const V1_FIELDS: &[&str] = &[
     "metadata",
 ];
 
-/// Reads the body of `POST /v1/generations`.
-pub(crate) fn parse_v1(body: Value, now: DateTime<Utc>) -> Draft {
+/// Reads the body of `POST /v1/generations`. `allowed` are the networks that an announcement may go to
+/// although they are not public.
+pub(crate) fn parse_v1(body: Value, now: DateTime<Utc>, allowed: &AllowList) -> Draft {
     let fingerprint = fingerprint("v1", &body);
     let mut fields = Fields::of(body);
     let mut draft = Draft {
@@ -83,7 +82,7 @@ pub(crate) fn parse_v1(body: Value, now: DateTime<Utc>) -> Draft {
             .unwrap_or(0),
         start_by: fields.future("start_by", now),
         deadline: fields.future("deadline", now),
-        webhook_url: webhook_url(&mut fields),
+        webhook_url: webhook_url(&mut fields, "webhook_url", allowed),
         metadata: metadata(&mut fields),
         fingerprint,
         faults: Vec::new(),
@@ -190,26 +189,6 @@ fn widths(fields: &mut Fields) -> Vec<i32> {
     widths
 }
 
-/// The address as given, if it may be called: what it resolves to is checked when it is.
-fn webhook_url(fields: &mut Fields) -> Option<String> {
-    let name = "webhook_url";
-    let text = fields.token(name, MAX_URL_BYTES)?;
-    let usable = Url::parse(&text).ok().filter(|url| {
-        url.scheme() == "https"
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
-    if usable.is_none() {
-        fields.fault(
-            name,
-            "malformed",
-            "an https:// address without user and password",
-        );
-    }
-    usable.map(|_| text)
-}
-
 fn metadata(fields: &mut Fields) -> Option<Value> {
     let name = "metadata";
     let value = fields.take(name)?;
@@ -305,6 +284,7 @@ mod tests {
                 "metadata": {"order": 7}
             }),
             now(),
+            &AllowList::default(),
         );
         assert_eq!(draft.user_prompt.as_deref(), Some("waves"));
         assert_eq!(draft.widths, [640, 320]);
@@ -323,6 +303,7 @@ mod tests {
                 "webhook_url": "http://shop.example", "metadata": {"a": "\u{0}"}, "colour~/": 1
             }),
             now(),
+            &AllowList::default(),
         );
         let found: Vec<(&str, &str)> = draft
             .faults
@@ -341,7 +322,7 @@ mod tests {
                 ("/priority", "out_of_range"),
                 ("/start_by", "malformed"),
                 ("/deadline", "not_in_future"),
-                ("/webhook_url", "malformed"),
+                ("/webhook_url", "scheme"),
                 ("/metadata", "text_control_character"),
                 ("/colour~0~1", "unknown_field"),
             ]
@@ -353,7 +334,7 @@ mod tests {
         let a = json!({"product_id": "p", "metadata": {"x": 1, "y": [1, 2]}});
         let b = json!({"metadata": {"y": [1, 2], "x": 1}, "product_id": "p"});
         let c = json!({"metadata": {"y": [2, 1], "x": 1}, "product_id": "p"});
-        let of = |body: &Value| parse_v1(body.clone(), now()).fingerprint;
+        let of = |body: &Value| parse_v1(body.clone(), now(), &AllowList::default()).fingerprint;
         assert_eq!(of(&a), of(&b));
         assert_ne!(of(&a), of(&c));
         assert_ne!(of(&a), parse_widget(a).fingerprint);

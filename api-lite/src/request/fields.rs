@@ -1,5 +1,7 @@
 //! Taking an object apart, field by field, and noting every fault on the way.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Utc};
 use domain::FieldError;
 use serde_json::{Map, Value};
@@ -81,18 +83,107 @@ impl Fields {
         Some(number)
     }
 
-    /// An instant to come, as RFC 3339.
-    pub(super) fn future(&mut self, name: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let text = self.text(name)?;
-        let Ok(at) = DateTime::parse_from_rfc3339(&text) else {
-            self.fault(
-                name,
-                "malformed",
-                "an instant such as 2026-05-01T12:00:00Z is expected",
-            );
+    /// A number within bounds.
+    pub(super) fn number(&mut self, name: &str, range: &RangeInclusive<f64>) -> Option<f64> {
+        let number = self.typed(name, "a number", |value| value.as_f64())?;
+        if !range.contains(&number) {
+            let detail = format!("{} to {} is allowed", range.start(), range.end());
+            self.fault(name, "out_of_range", detail);
             return None;
-        };
-        let at = at.with_timezone(&Utc);
+        }
+        Some(number)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.typed(name, "true or false", |value| value.as_bool())
+    }
+
+    /// A word of a closed list; `expected` names them.
+    pub(super) fn word<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let word = read(&text);
+        if word.is_none() {
+            self.fault(name, "unknown_word", format!("{expected} is expected"));
+        }
+        word
+    }
+
+    /// Words of a closed list, each once; `None` where the field is missing. Every word at fault has a
+    /// pointer of its own.
+    pub(super) fn words<T: PartialEq>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let items = self.typed(name, "an array of texts", |value| match value {
+            Value::Array(items) => Some(items),
+            _ => None,
+        })?;
+        let mut words = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            let fault = match item.as_str().and_then(&read) {
+                Some(word) if words.contains(&word) => ("duplicate", "it is named once".to_owned()),
+                Some(word) => {
+                    words.push(word);
+                    continue;
+                }
+                None => ("unknown_word", format!("{expected} is expected")),
+            };
+            let at = format!("{}/{place}", pointer(name));
+            self.faults.push(FieldError::new(at, fault.0, fault.1));
+        }
+        Some(words)
+    }
+
+    /// An object of texts.
+    pub(super) fn texts(&mut self, name: &str) -> Option<Vec<(String, String)>> {
+        self.typed(name, "an object of texts", |value| {
+            let Value::Object(object) = value else {
+                return None;
+            };
+            let texts = object.into_iter().map(|(name, value)| match value {
+                Value::String(text) => Some((name, text)),
+                _ => None,
+            });
+            texts.collect()
+        })
+    }
+
+    /// Whether a field is there and says `null`.
+    pub(super) fn is_null(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(Value::is_null)
+    }
+
+    /// Notes that a field is needed.
+    pub(super) fn require(&mut self, name: &str, detail: &str) {
+        if self.object.get(name).is_none_or(Value::is_null) {
+            self.fault(name, "required", detail);
+        }
+    }
+
+    /// An instant, as RFC 3339.
+    pub(super) fn instant(&mut self, name: &str) -> Option<DateTime<Utc>> {
+        let text = self.text(name)?;
+        match DateTime::parse_from_rfc3339(&text) {
+            Ok(at) => Some(at.with_timezone(&Utc)),
+            Err(_) => {
+                let detail = "an instant such as 2026-05-01T12:00:00Z is expected";
+                self.fault(name, "malformed", detail);
+                None
+            }
+        }
+    }
+
+    /// An instant to come.
+    pub(super) fn future(&mut self, name: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let at = self.instant(name)?;
         if at <= now {
             self.fault(name, "not_in_future", "an instant to come is expected");
             return None;
@@ -116,6 +207,6 @@ impl Fields {
 }
 
 /// The JSON pointer of a member of the body.
-fn pointer(name: &str) -> String {
+pub(super) fn pointer(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }

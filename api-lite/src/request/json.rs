@@ -24,14 +24,35 @@ impl FromRequest<App> for JsonBody {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         check_type(request.headers())?;
-        let limit_bytes = usize::try_from(app.limits.body_bytes).unwrap_or(usize::MAX);
-        // The rest of the request's time is for what is done with the body.
-        let time = app.limits.request_time() * 2 / 3;
-        let bytes = tokio::time::timeout(time, read(request.into_body(), limit_bytes))
-            .await
-            .map_err(|_| Code::RequestTimeout)??;
+        let bytes = read_in_time(request.into_body(), app).await?;
         parse(&bytes, app.limits.json_depth).map(Self)
     }
+}
+
+/// A body that may be left out, which is the same as an empty object.
+#[derive(Debug)]
+pub(crate) struct OptionalJsonBody(pub(crate) Value);
+
+impl FromRequest<App> for OptionalJsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read_in_time(body, app).await?;
+        if bytes.is_empty() {
+            return Ok(Self(Value::Object(Map::new())));
+        }
+        check_type(&parts.headers)?;
+        parse(&bytes, app.limits.json_depth).map(Self)
+    }
+}
+
+async fn read_in_time(body: Body, app: &App) -> Result<Bytes, Problem> {
+    let limit_bytes = usize::try_from(app.limits.body_bytes).unwrap_or(usize::MAX);
+    // The rest of the request's time is for what is done with the body.
+    let time = app.limits.request_time() * 2 / 3;
+    let read = tokio::time::timeout(time, read(body, limit_bytes));
+    read.await.map_err(|_| Code::RequestTimeout)?
 }
 
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {

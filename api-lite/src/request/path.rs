@@ -2,7 +2,8 @@
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use domain::{OutputFormat, PublicId};
+use domain::{Event, OutputFormat, PublicId};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
@@ -18,6 +19,71 @@ impl FromRequestParts<App> for PublicIdPath {
         let path = Path::<String>::from_request_parts(parts, app).await;
         let Path(text) = path.map_err(|_| Code::NotFound)?;
         Ok(Self(PublicId::parse(&text).map_err(|_| Code::NotFound)?))
+    }
+}
+
+/// Longest id of an endpoint: the older platform's are shorter by far.
+const MAX_WEBHOOK_ID_BYTES: usize = 100;
+
+/// The `{id}` of a webhook endpoint's address.
+#[derive(Debug)]
+pub(crate) struct WebhookPath(pub(crate) String);
+
+impl FromRequestParts<App> for WebhookPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        let Path(id) = path.map_err(|_| Code::NotFound)?;
+        webhook_id(id).map(Self)
+    }
+}
+
+fn webhook_id(id: String) -> Result<String, Problem> {
+    let usable = id.len() <= MAX_WEBHOOK_ID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic());
+    match usable {
+        true => Ok(id),
+        false => Err(Code::NotFound.into()),
+    }
+}
+
+/// The address of one delivery: an endpoint and the message's id.
+#[derive(Debug)]
+pub(crate) struct DeliveryPath {
+    pub(crate) webhook: String,
+    pub(crate) event: Uuid,
+}
+
+impl FromRequestParts<App> for DeliveryPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, app).await;
+        let Path((webhook, message)) = path.map_err(|_| Code::NotFound)?;
+        Ok(Self {
+            webhook: webhook_id(webhook)?,
+            event: Event::parse_message_id(&message).ok_or(Code::NotFound)?,
+        })
+    }
+}
+
+/// The address of a repair: an endpoint and the repair's id.
+#[derive(Debug)]
+pub(crate) struct WebhookJobPath {
+    pub(crate) webhook: String,
+    pub(crate) job: Uuid,
+}
+
+impl FromRequestParts<App> for WebhookJobPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, app).await;
+        let Path((webhook, job)) = path.map_err(|_| Code::NotFound)?;
+        Ok(Self {
+            webhook: webhook_id(webhook)?,
+            job: Uuid::parse_str(&job).map_err(|_| Code::NotFound)?,
+        })
     }
 }
 

@@ -69,3 +69,9 @@ pub(super) enum BodyProblems {
     #[response(status = 422, content_type = "application/problem+json")]
     Invalid(ProblemDocument),
 }
+
+/// No secret can be kept here.
+#[derive(IntoResponses)]
+#[response(status = 501, content_type = "application/problem+json")]
+#[expect(dead_code, reason = "describes answers; nothing is made of it")]
+pub(super) struct NoSecrets(ProblemDocument);

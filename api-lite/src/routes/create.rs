@@ -105,7 +105,7 @@ pub(super) async fn create_generation(
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let asker = asker(&caller, "/session_id");
-    let draft = parse_v1(body, app.now());
+    let draft = parse_v1(body, app.now(), &app.webhooks.allowed);
     let accepted = submit(&app, &asker, &context, &headers, draft).await?;
     let wait = requested_wait(&headers);
     let ended = wait_for_end(&app, &asker, &accepted.generation.public_id, wait).await?;

@@ -29,4 +29,5 @@ mod outage;
 mod quota;
 mod refused;
 mod streams;
+mod webhooks;
 mod widget;

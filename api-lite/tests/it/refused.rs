@@ -281,12 +281,12 @@ fn fields(table: &mut Table<'_>) {
     table.order(
         "webhook without TLS",
         json!({"webhook_url": "http://shop.example/"}),
-        &[("/webhook_url", "malformed")],
+        &[("/webhook_url", "scheme")],
     );
     table.order(
         "webhook with a password",
         json!({"webhook_url": "https://a:b@shop.example/"}),
-        &[("/webhook_url", "malformed")],
+        &[("/webhook_url", "credentials")],
     );
     table.order(
         "metadata of a wrong type",
@@ -435,6 +435,11 @@ fn addresses(table: &mut Table<'_>) {
     table.get("/v1/products/a%00b", 404, "not_found");
     table.get("/media/gen_0/full", 404, "not_found");
     table.get("/media/gen_0/..%2f..%2fetc", 404, "not_found");
+    table.get("/v1/webhooks/a%00b", 404, "not_found");
+    table.get("/v1/webhooks/wh_nobody", 404, "not_found");
+    table.get("/v1/webhooks?kind=all", 400, "invalid_parameter");
+    table.get("/v1/webhooks/wh_1/deliveries/msg_1", 404, "not_found");
+    table.get("/v1/webhooks/wh_1/jobs/1", 404, "not_found");
     table.get("/v1", 404, "unknown_route");
     table.get("/", 404, "unknown_route");
     table.add(

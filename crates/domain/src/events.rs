@@ -22,7 +22,7 @@ use crate::money::{Currency, Micros};
 mod operational;
 
 pub use operational::{
-    InvoiceFinalized, InvoicePastDue, QuotaThreshold, WebhookDisabled, WebhookFailing,
+    InvoiceFinalized, InvoicePastDue, QuotaThreshold, WebhookDisabled, WebhookFailing, WebhookTest,
 };
 
 /// What a `webhook-id` begins with.
@@ -377,6 +377,11 @@ pub fn failed_data(public_id: &PublicId, product_id: &ProductId, ending: Ending)
 /// The `data` of `generation.started`.
 pub fn started_data(public_id: &PublicId, product_id: &ProductId) -> Value {
     json!({"generation_id": public_id, "product_id": product_id, "state": "processing"})
+}
+
+/// The `data` of `ar.view`: `views` counts them, this one included.
+pub fn ar_view_data(public_id: &PublicId, product_id: &ProductId, views: u64) -> Value {
+    json!({"generation_id": public_id, "product_id": product_id, "views": views})
 }
 
 #[cfg(test)]

@@ -54,7 +54,8 @@ pub use customization::{
 pub use deny_list::{DenyList, DenyListError};
 pub use events::{
     CompletedPayload, Ending, Event, EventKind, InvoiceFinalized, InvoicePastDue, OutputPayload,
-    QuotaThreshold, WebhookDisabled, WebhookFailing, failed_data, started_data,
+    QuotaThreshold, WebhookDisabled, WebhookFailing, WebhookTest, ar_view_data, failed_data,
+    started_data,
 };
 pub use fair::{Candidate, DeficitRoundRobin};
 pub use field_error::FieldError;

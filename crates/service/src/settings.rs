@@ -86,6 +86,7 @@ pub const SETTINGS: &[&str] = &[
     "ATELIER_SYNTHETIC_PRICE_MICROS",
     "ATELIER_SYNTHETIC_THREADS",
     "ATELIER_UNKNOWN_MAX_AGE_SECONDS",
+    "ATELIER_WEBHOOK_ALLOW_CIDRS",
     "ATELIER_WORKER_IMAGING_THREADS",
     "ATELIER_WORKER_SLOTS",
     // Of our own scripts: building, testing and the demonstration.

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use domain::{
     BrandId, CompletedPayload, Ending, Event, EventKind, GenerationId, ProductId, PublicId,
-    failed_data, started_data,
+    ar_view_data, failed_data, started_data,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Whose generation it is and what it is for.
@@ -58,11 +58,7 @@ pub(crate) fn failed(subject: &Subject<'_>, ending: Ending, now: DateTime<Utc>) 
 
 /// The `n`-th view in augmented reality.
 pub(crate) fn ar_view(subject: &Subject<'_>, n: u64, now: DateTime<Utc>) -> Event {
-    let data = json!({
-        "generation_id": subject.public_id,
-        "product_id": subject.product_id,
-        "views": n,
-    });
+    let data = ar_view_data(subject.public_id, subject.product_id, n);
     let brand = subject.brand_id.clone();
     let event = Event::ar_view(Uuid::nil(), subject.id, n, brand, now, data);
     event.with_derived_id()

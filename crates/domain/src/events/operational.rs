@@ -123,6 +123,29 @@ payload! {
     }
 }
 
+payload! {
+    /// The `data` of `webhook.test`.
+    WebhookTest {
+        /// That it means nothing.
+        message: String,
+        /// The endpoint's name.
+        name: String,
+        /// Names the endpoint in the API.
+        webhook_id: String,
+    }
+}
+
+impl WebhookTest {
+    /// The test of an endpoint.
+    pub fn of(webhook_id: &str, name: &str) -> Self {
+        Self {
+            message: "Nothing has happened: somebody asked for a test of this endpoint.".to_owned(),
+            name: name.to_owned(),
+            webhook_id: webhook_id.to_owned(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -82,6 +82,10 @@ pub struct Job {
     pub since: DateTime<Utc>,
     /// Until when, not itself.
     pub until: DateTime<Utc>,
+    /// Types of events; all where there are none.
+    pub events: Vec<String>,
+    /// States of deliveries; all where there are none.
+    pub statuses: Vec<String>,
     /// How far it has come.
     pub cursor_at: Option<DateTime<Utc>>,
     /// Deliveries or events looked at.
@@ -96,6 +100,22 @@ pub struct Job {
     pub updated_at: DateTime<Utc>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl Job {
+    /// How much of its range of time it has gone through, 0 to 100. Deliveries are not counted beforehand:
+    /// that would take as long as the repair.
+    pub fn progress_percent(&self) -> u8 {
+        if self.state == "done" {
+            return 100;
+        }
+        let range = (self.until - self.since).num_milliseconds().max(1);
+        let gone = self
+            .cursor_at
+            .map_or(0, |at| (at - self.since).num_milliseconds());
+        // A delivery at the very end is not the end yet.
+        u8::try_from((gone.max(0) * 100 / range).min(99)).unwrap_or(0)
+    }
 }
 
 /// What became of asking for a repair.
@@ -185,29 +205,41 @@ async fn hold_limit(tx: &mut Transaction, new: &NewJob) -> Result<(), StoreError
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn find(db: &Database, brand: &BrandId, id: Uuid) -> Result<Option<Job>, StoreError> {
-    Ok(select(db, brand, Some(id)).await?.into_iter().next())
+    let found = select(db, brand, Some(id), None).await?;
+    Ok(found.into_iter().next())
 }
 
-/// A brand's repairs, the newest first.
+/// A brand's repairs, of all its endpoints or of one, the newest first; at most a hundred.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
-pub async fn list(db: &Database, brand: &BrandId) -> Result<Vec<Job>, StoreError> {
-    select(db, brand, None).await
+pub async fn list(
+    db: &Database,
+    brand: &BrandId,
+    webhook: Option<&str>,
+) -> Result<Vec<Job>, StoreError> {
+    select(db, brand, None, webhook).await
 }
 
-async fn select(db: &Database, brand: &BrandId, id: Option<Uuid>) -> Result<Vec<Job>, StoreError> {
+async fn select(
+    db: &Database,
+    brand: &BrandId,
+    id: Option<Uuid>,
+    webhook: Option<&str>,
+) -> Result<Vec<Job>, StoreError> {
     let mut connection = db.connection().await?;
     Ok(sqlx::query_as!(
         Job,
         r#"-- store::webhooks::bulk::select
-        SELECT id, webhook_id AS webhook, kind, state, since, until, cursor_at, looked_at, queued,
-            cancel_requested, created_at, updated_at, ended_at
-        FROM atelier.bulk_job WHERE brand_id = $1 AND ($2::uuid IS NULL OR id = $2)
+        SELECT id, webhook_id AS webhook, kind, state, since, until, events, statuses, cursor_at,
+            looked_at, queued, cancel_requested, created_at, updated_at, ended_at
+        FROM atelier.bulk_job
+        WHERE brand_id = $1 AND ($2::uuid IS NULL OR id = $2) AND ($4::text IS NULL OR webhook_id = $4)
         ORDER BY created_at DESC, id DESC LIMIT $3"#,
         brand.as_str(),
         id,
-        MAX_LISTED
+        MAX_LISTED,
+        webhook
     )
     .fetch_all(&mut *connection)
     .await?)

@@ -105,7 +105,7 @@ impl Kind {
 }
 
 /// Makes an endpoint with its secrets, in one transaction. Making the same id again changes nothing, so
-/// a caller may repeat after an error.
+/// a caller may repeat after an error; whether it was made now says the answer.
 ///
 /// # Errors
 /// [`StoreError::LimitReached`] when the brand has fifty. Nothing is written on any error.
@@ -114,11 +114,11 @@ pub async fn create(
     now: DateTime<Utc>,
     keys: &SealingKeys,
     new: &NewEndpoint,
-) -> Result<(), KeepError> {
+) -> Result<bool, KeepError> {
     let mut tx = db.begin("create_webhook").await?;
     hold_limit(&mut tx, &new.brand, &new.id).await?;
     if !insert(&mut tx, now, new).await? {
-        return Ok(());
+        return Ok(false);
     }
     let owner = Owner {
         brand: &new.brand,
@@ -128,7 +128,7 @@ pub async fn create(
         secrets::put(&mut tx, now, keys, owner, secret, chrono::Duration::zero()).await?;
     }
     tx.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Two who make endpoints of one brand count one after the other.

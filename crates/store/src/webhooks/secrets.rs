@@ -2,7 +2,7 @@
 //!
 //! The newest secret of an owner and kind has no end and signs first. Replacing it gives it an end;
 //! until then both sign, so that a receiver can change over without a gap. No function here returns a
-//! secret but [`of_endpoints`], for the one caller that signs.
+//! secret but [`of_endpoints`], for the one caller that signs, and [`open()`].
 
 use std::collections::HashMap;
 
@@ -18,6 +18,10 @@ use crate::database::{Database, Transaction};
 use crate::error::StoreError;
 use crate::provider_keys::KeepError;
 use crate::seal::{SealError, Sealed, SealingKeys};
+
+mod open;
+
+pub use open::{OpenSecret, open};
 
 /// What `"Webhook".secret` holds where the real one is sealed. Any other text is a secret of the older
 /// platform's.
