@@ -44,8 +44,10 @@ CREATE TABLE atelier.webhook_lane (
     breaker_until timestamptz,
     -- Failures since the last success.
     failures integer NOT NULL DEFAULT 0,
-    -- The token bucket of rate_per_s.
-    tokens real NOT NULL DEFAULT 0,
+    -- The rate that answers asking for less have brought it down to; none where the endpoint's own holds.
+    rate_per_s double precision CHECK (rate_per_s > 0),
+    -- The token bucket of whichever rate holds.
+    tokens double precision NOT NULL DEFAULT 0,
     tokens_at timestamptz,
     -- The first failure since the last success; auto-disable and its warnings count from here.
     first_failure_at timestamptz,

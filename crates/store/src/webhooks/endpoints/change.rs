@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::BrandId;
 
 use super::{Settings, split, to_json};
-use crate::database::Database;
+use crate::database::{Database, Transaction};
 use crate::error::StoreError;
 use crate::time::to_public;
 
@@ -47,9 +47,10 @@ pub async fn update(
     } = settings;
     let (public, operational) = split(events);
     let mut tx = db.begin("update_webhook").await?;
-    let known = sqlx::query_scalar!(
+    lock_lane(&mut tx, id).await?;
+    let known = sqlx::query!(
         r#"-- store::webhooks::endpoints::known
-        SELECT w."updatedAt" AS updated_at
+        SELECT w."updatedAt" AS updated_at, w."isActive" AS is_active
         FROM atelier.webhook_endpoint e JOIN "Webhook" w ON w.id = e.webhook_id
         WHERE e.webhook_id = $1 AND e.brand_id = $2 AND e.deleted_at IS NULL FOR NO KEY UPDATE"#,
         id,
@@ -57,11 +58,11 @@ pub async fn update(
     )
     .fetch_optional(&mut *tx)
     .await?;
-    match known {
+    let was_active = match known {
         None => return Ok(Change::Missing),
-        Some(updated_at) if updated_at != to_public(read_at) => return Ok(Change::Stale),
-        Some(_) => {}
-    }
+        Some(row) if row.updated_at != to_public(read_at) => return Ok(Change::Stale),
+        Some(row) => row.is_active,
+    };
     sqlx::query!(
         r#"-- store::webhooks::endpoints::update
         WITH public AS (
@@ -90,6 +91,9 @@ pub async fn update(
     )
     .execute(&mut *tx)
     .await?;
+    if *is_active && !was_active {
+        start_anew(&mut tx, now, id).await?;
+    }
     tx.commit().await?;
     Ok(Change::Done)
 }
@@ -106,7 +110,8 @@ pub async fn enable(
     id: &str,
 ) -> Result<bool, StoreError> {
     let mut tx = db.begin("enable_webhook").await?;
-    let done = sqlx::query!(
+    lock_lane(&mut tx, id).await?;
+    let done = sqlx::query_scalar!(
         r#"-- store::webhooks::endpoints::enable
         WITH endpoint AS (
             UPDATE atelier.webhook_endpoint SET disabled_reason = NULL, disabled_at = NULL
@@ -115,19 +120,46 @@ pub async fn enable(
             UPDATE "Webhook" w SET "isActive" = true, "failureCount" = 0,
                 "updatedAt" = GREATEST($3, w."updatedAt" + interval '1 millisecond')
             FROM endpoint WHERE w.id = endpoint.webhook_id)
-        UPDATE atelier.webhook_lane l
-        SET breaker = 'closed', breaker_until = NULL, failures = 0, first_failure_at = NULL,
-            first_exhausted_at = NULL, last_exhausted_at = NULL, warned_percent = 0, due_at = $4
-        FROM endpoint WHERE l.webhook_id = endpoint.webhook_id"#,
+        SELECT webhook_id FROM endpoint"#,
         id,
         brand.as_str(),
-        to_public(now),
+        to_public(now)
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if done.is_some() {
+        start_anew(&mut tx, now, id).await?;
+    }
+    tx.commit().await?;
+    Ok(done.is_some())
+}
+
+/// The lane before the endpoint, as whoever records tries.
+async fn lock_lane(tx: &mut Transaction, id: &str) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"-- store::webhooks::endpoints::lock_lane
+        SELECT webhook_id FROM atelier.webhook_lane WHERE webhook_id = $1 FOR NO KEY UPDATE"#,
+        id
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Forgets that an endpoint failed, and has somebody look at what has waited while it was off.
+async fn start_anew(tx: &mut Transaction, now: DateTime<Utc>, id: &str) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"-- store::webhooks::endpoints::start_anew
+        UPDATE atelier.webhook_lane
+        SET breaker = 'closed', breaker_until = NULL, failures = 0, rate_per_s = NULL, first_failure_at = NULL,
+            first_exhausted_at = NULL, last_exhausted_at = NULL, warned_percent = 0, due_at = $2
+        WHERE webhook_id = $1"#,
+        id,
         now
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
-    tx.commit().await?;
-    Ok(done.rows_affected() == 1)
+    Ok(())
 }
 
 /// Removes an endpoint for the brand: it is told nothing more and its secrets are destroyed, at once.
