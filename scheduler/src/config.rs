@@ -5,11 +5,13 @@ use std::time::Duration;
 use clap::Parser;
 use queue::QueueArgs;
 use service::CommonArgs;
-use store::DatabaseArgs;
+use store::{DatabaseArgs, SealingArgs, WebhookArgs};
 
-/// Sends waiting jobs to the workers, recovers what dead workers left, expires what is late.
+/// Sends waiting jobs to the workers, recovers what dead workers left, expires what is late, and sends
+/// webhooks.
 ///
-/// Any number of replicas may run; each duty is done by one of them at a time.
+/// Any number of replicas may run; each duty is done by one of them at a time, and each endpoint's webhooks
+/// are sent by one of them at a time.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "scheduler", version)]
 pub struct SchedulerArgs {
@@ -26,6 +28,18 @@ pub struct SchedulerArgs {
           help_heading = "Scheduler", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub slots_per_worker: u32,
 
+    /// How webhooks are sent.
+    #[command(flatten)]
+    pub sending: SendingArgs,
+
+    /// Where webhooks may go.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
+
+    /// What the secrets of webhooks are sealed with.
+    #[command(flatten)]
+    pub sealing: SealingArgs,
+
     /// PostgreSQL.
     #[command(flatten)]
     pub database: DatabaseArgs,
@@ -33,6 +47,22 @@ pub struct SchedulerArgs {
     /// Redis.
     #[command(flatten)]
     pub queue: QueueArgs,
+}
+
+/// How webhooks are sent.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Webhooks")]
+pub struct SendingArgs {
+    /// Tries at endpoints under way at once in this process. One brand gets at most a quarter of them
+    #[arg(long, env = "ATELIER_WEBHOOK_CONCURRENCY", value_name = "N", default_value_t = 256,
+          value_parser = clap::value_parser!(u16).range(4..=4096))]
+    pub webhook_concurrency: u16,
+
+    /// Milliseconds between two looks for webhooks that became due
+    // An event waits half of this on average until its endpoint is asked.
+    #[arg(long, env = "ATELIER_WEBHOOK_POLL_MS", value_name = "MS", default_value_t = 100,
+          value_parser = clap::value_parser!(u64).range(10..=5_000))]
+    pub webhook_poll_ms: u64,
 }
 
 /// The period of each duty, in milliseconds. A nudge makes a duty run earlier.
@@ -61,10 +91,21 @@ pub struct PeriodArgs {
           default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
     pub streams_period_ms: u64,
 
-    /// Milliseconds between two rounds of forgetting old rows
+    /// Milliseconds between two rounds of forgetting old rows, those of webhooks too
     #[arg(long, env = "ATELIER_SCHEDULER_RETENTION_PERIOD_MS", value_name = "MS",
           default_value_t = 600_000, value_parser = clap::value_parser!(u64).range(10..=86_400_000))]
     pub retention_period_ms: u64,
+
+    /// Milliseconds between two rounds of adopting endpoints and sealing their secrets
+    // An endpoint that the older platform makes is told nothing for half of this on average.
+    #[arg(long, env = "ATELIER_SCHEDULER_WEBHOOKS_PERIOD_MS", value_name = "MS",
+          default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
+    pub webhooks_period_ms: u64,
+
+    /// Milliseconds between two looks for repairs of webhook deliveries
+    #[arg(long, env = "ATELIER_SCHEDULER_WEBHOOK_REPAIRS_PERIOD_MS", value_name = "MS",
+          default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
+    pub webhook_repairs_period_ms: u64,
 
     /// Milliseconds between two measurements of the whole service
     #[arg(long, env = "ATELIER_SCHEDULER_OBSERVE_PERIOD_MS", value_name = "MS",
@@ -81,6 +122,8 @@ impl PeriodArgs {
             "expiry" => self.expiry_period_ms,
             "streams" => self.streams_period_ms,
             "observe" => self.observe_period_ms,
+            "webhooks" => self.webhooks_period_ms,
+            "webhook_repairs" => self.webhook_repairs_period_ms,
             _ => self.retention_period_ms,
         })
     }
@@ -105,6 +148,17 @@ mod tests {
         assert_eq!(ms("streams"), 10_000);
         assert_eq!(ms("observe"), 5_000);
         assert_eq!(ms("retention"), 600_000);
+        assert_eq!(ms("webhooks"), 5_000);
+        assert_eq!(ms("webhook_repairs"), 1_000);
+        assert_eq!(ms("webhook_retention"), 600_000);
+    }
+
+    #[test]
+    fn no_inner_network_is_reached_unless_it_is_listed() {
+        assert!(parse(&[]).unwrap().webhooks.allowed().is_empty());
+        let listed = parse(&["--webhook-allow-cidrs", "127.0.0.0/8,fd00::/8"]).unwrap();
+        assert_eq!(listed.webhooks.webhook_allow_cidrs.len(), 2);
+        assert!(parse(&["--webhook-allow-cidrs", "127.0.0.1:80"]).is_err());
     }
 
     #[test]

@@ -6,6 +6,9 @@ pub(crate) mod observe;
 mod recovery;
 mod retention;
 mod streams;
+mod webhook_repairs;
+mod webhook_retention;
+mod webhook_upkeep;
 
 pub use dispatch::{Dispatch, MIN_LANE_BOUND, lane_bound};
 pub use expiry::Expiry;
@@ -13,3 +16,6 @@ pub use observe::Observe;
 pub use recovery::Recovery;
 pub use retention::Retention;
 pub use streams::Streams;
+pub use webhook_repairs::WebhookRepairs;
+pub use webhook_retention::WebhookRetention;
+pub use webhook_upkeep::WebhookUpkeep;

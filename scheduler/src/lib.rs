@@ -1,4 +1,4 @@
-//! Duties: dispatch, recovery of dead sessions, retries, expiry, retention, upkeep of the streams.
+//! Duties (dispatch, recovery of dead sessions, retries, expiry, retention, upkeep), and sending webhooks.
 //!
 //! | module | owns |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | `driver` | when a duty runs, under which lease, and what becomes of a failure |
 //! | `nudges` | waking a duty before its period is over |
 //! | `duties` | the duties themselves, one file each |
+//! | `webhooks` | sending webhooks, which every replica does |
 //! | `status`, `admin` | what the operator sees at the admin port |
 //! | `metrics` | what is measured here, the numbers of the whole service among them |
 //!
@@ -32,10 +33,11 @@ mod role;
 mod status;
 pub mod webhooks;
 
-pub use config::{PeriodArgs, SchedulerArgs};
+pub use config::{PeriodArgs, SchedulerArgs, SendingArgs};
 pub use driver::{Driver, Frame, Tick};
 pub use duties::{
-    Dispatch, Expiry, MIN_LANE_BOUND, Observe, Recovery, Retention, Streams, lane_bound,
+    Dispatch, Expiry, MIN_LANE_BOUND, Observe, Recovery, Retention, Streams, WebhookRepairs,
+    WebhookRetention, WebhookUpkeep, lane_bound,
 };
 pub use duty::{Duty, Progress};
 pub use error::DutyError;

@@ -5,7 +5,7 @@
 //! twice.
 
 use service::metrics::{
-    GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, SECONDS_FAST,
+    Gauge, GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, SECONDS_FAST,
 };
 
 service::metrics! {
@@ -34,6 +34,15 @@ service::metrics! {
             ("atelier_attempts_open_oldest_seconds", labels ["state", "owner"]),
         /// Entries of a lane's stream, those delivered but not settled included. Whole service.
         pub stream_length: IntGaugeVec = ("atelier_stream_length_entries", labels ["lane"]),
+        /// Since when the webhook that has been due longest waits, those of spared endpoints not counted.
+        /// Whole service.
+        pub webhooks_oldest_due_seconds: Gauge = ("atelier_webhook_oldest_due_seconds"),
+        /// Endpoints by the state of their breaker. Whole service.
+        pub webhook_breakers: IntGaugeVec = ("atelier_webhook_endpoints", labels ["breaker"]),
+        /// Repairs of webhook deliveries that are open. Whole service.
+        pub webhook_repairs: IntGauge = ("atelier_webhook_repairs_open"),
+        /// Webhook deliveries that repairs made due again.
+        pub webhooks_requeued_total: IntCounter = ("atelier_webhook_deliveries_requeued_total"),
         /// Entries that the dispatcher fills a lane's stream up to.
         pub lane_bound: IntGauge = ("atelier_scheduler_lane_bound_entries"),
         /// Jobs sent to a lane's stream by this process.

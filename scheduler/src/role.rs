@@ -1,5 +1,8 @@
 //! Setting the process up: from settings to running duties.
 
+use std::time::Duration;
+
+use providers::guard::SystemLookup;
 use queue::Queue;
 use service::{BoxError, Context, Ready, Role};
 use store::{Database, StoreMetrics};
@@ -9,11 +12,15 @@ use uuid::Uuid;
 use crate::admin::{self, AdminState};
 use crate::config::SchedulerArgs;
 use crate::driver::{Driver, Frame};
-use crate::duties::{Dispatch, Expiry, Observe, Recovery, Retention, Streams};
+use crate::duties::{
+    Dispatch, Expiry, Observe, Recovery, Retention, Streams, WebhookRepairs, WebhookRetention,
+    WebhookUpkeep,
+};
 use crate::duty::Duty;
 use crate::metrics::SchedulerMetrics;
 use crate::nudges::Nudges;
 use crate::status::StatusBoard;
+use crate::webhooks::{Dispatcher, DispatcherParts, Sender, WebhookMetrics};
 
 /// Who this process is.
 pub const ROLE: Role = Role {
@@ -24,17 +31,20 @@ pub const ROLE: Role = Role {
 /// Where the admin port of a scheduler listens unless told otherwise.
 pub const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:9103+";
 
-const DUTIES: [&str; 6] = [
+const DUTIES: [&str; 9] = [
     Dispatch::NAME,
     Recovery::NAME,
     Expiry::NAME,
     Retention::NAME,
     Streams::NAME,
     Observe::NAME,
+    WebhookUpkeep::NAME,
+    WebhookRepairs::NAME,
+    WebhookRetention::NAME,
 ];
 
-/// Starts the duties on the context's tasks and returns. They run until the context's shutdown begins,
-/// finish the run in hand and give their leases up.
+/// Starts the duties and the sending of webhooks on the context's tasks and returns. They run until the
+/// context's shutdown begins, finish what is in hand and give their leases up.
 ///
 /// Neither PostgreSQL nor Redis needs to be there yet.
 ///
@@ -59,6 +69,7 @@ pub async fn start(context: &Context, args: &SchedulerArgs) -> Result<Ready, Box
     let spawner = Spawner::new(context, &frame, args);
     spawn_duties(&spawner, &db, &queue);
     spawner.finish(&queue);
+    send_webhooks(context, args, &db)?;
     readiness(context, &db, &queue);
     context.admin().merge(admin::routes(AdminState {
         db,
@@ -81,6 +92,36 @@ fn spawn_duties(spawner: &Spawner<'_>, db: &Database, queue: &Queue) {
     spawner.spawn(Retention::new(db(), clock()));
     spawner.spawn(Streams::new(db(), queue()));
     spawner.spawn(Observe::new(db(), queue(), clock(), metrics()));
+    let keys = spawner.args.sealing.sealing_keys.clone();
+    spawner.spawn(WebhookUpkeep::new(db(), clock(), keys));
+    spawner.spawn(WebhookRepairs::new(db(), clock(), metrics()));
+    spawner.spawn(WebhookRetention::new(db(), clock()));
+}
+
+/// Sends webhooks on every replica: their lanes are leased one by one.
+fn send_webhooks(context: &Context, args: &SchedulerArgs, db: &Database) -> Result<(), BoxError> {
+    let settings = &args.sending;
+    let keys = args.sealing.sealing_keys.clone();
+    if keys.is_none() {
+        tracing::warn!(
+            "no sealing keys: webhooks whose secrets are sealed are not sent by this process; \
+             set ATELIER_SEALING_KEYS to those of api-lite"
+        );
+    }
+    let dispatcher = Dispatcher::new(DispatcherParts {
+        db: db.clone(),
+        clock: context.clock(),
+        keys,
+        sender: Sender::new(&args.webhooks.allowed(), &SystemLookup::shared())?,
+        tasks: context.tasks().clone(),
+        metrics: WebhookMetrics::register(context.metrics())?,
+        slots: settings.webhook_concurrency.into(),
+        poll: Duration::from_millis(settings.webhook_poll_ms),
+    });
+    let stop = context.shutdown().soft();
+    let sending = async move { Box::pin(dispatcher.run(stop)).await };
+    context.tasks().spawn_essential("webhook sending", sending);
+    Ok(())
 }
 
 /// Spawns duties, and knows when the last of them has ended.

@@ -8,6 +8,7 @@ use queue::Queue;
 use store::Database;
 use store::aftercare::OpenCount;
 use store::dispatch::LaneDepth;
+use store::webhooks::measure::Standing;
 
 use crate::duty::{Duty, Progress};
 use crate::error::DutyError;
@@ -85,6 +86,20 @@ impl Observe {
         }
     }
 
+    fn set_webhooks(&self, now: DateTime<Utc>, standing: &Standing) {
+        let metrics = &self.metrics;
+        let oldest = wait_seconds(now, standing.oldest_due);
+        metrics.webhooks_oldest_due_seconds.set(oldest);
+        metrics.webhook_repairs.set(standing.repairs);
+        metrics.webhook_breakers.reset();
+        for (state, count) in &standing.breakers {
+            let number = metrics
+                .webhook_breakers
+                .with_label_values(&[state.as_str()]);
+            number.set(*count);
+        }
+    }
+
     /// What is not open any more is not exported.
     fn forget_attempts(&self) {
         self.metrics.attempts_open.reset();
@@ -116,6 +131,10 @@ impl Duty for Observe {
         let slots = store::sessions::fleet_slots(&self.db).await?;
         self.metrics.slots.set(i64::from(slots));
         self.set_attempts(now, &store::aftercare::open_counts(&self.db).await?);
+        self.set_webhooks(
+            now,
+            &store::webhooks::measure::standing(&self.db, now).await?,
+        );
         for (lane, length) in self.queue.lengths().await? {
             let stream = self
                 .metrics
@@ -141,6 +160,9 @@ impl Duty for Observe {
             metrics.oldest_wait_seconds.with_label_values(lane).set(0.0);
         }
         self.forget_attempts();
+        metrics.webhooks_oldest_due_seconds.set(0.0);
+        metrics.webhook_repairs.set(0);
+        metrics.webhook_breakers.reset();
         metrics.running.set(0);
         metrics.slots.set(0);
     }

@@ -157,6 +157,13 @@ impl Answer {
         self.fault.is_none()
     }
 
+    /// A try that came to nothing by a fault of ours.
+    pub(super) fn broken() -> Self {
+        let mut answer = Self::default();
+        answer.fail(AttemptFault::Broken, "the try itself failed");
+        answer
+    }
+
     fn fail(&mut self, fault: AttemptFault, detail: &str) {
         self.fault = Some(fault);
         let reason = format!("{} ({detail})", fault.explanation());

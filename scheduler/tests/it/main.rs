@@ -22,4 +22,5 @@ mod loss;
 mod observe;
 mod recovery;
 mod role;
+mod webhooks;
 mod world;
