@@ -125,6 +125,9 @@ pub struct Seller {
     /// Legal form and capital, as some laws want them on paper (BT-33).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal_form: Option<String>,
+    /// Where its logo lies, under a key made of the logo's content: a document keeps the logo of its day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<String>,
     /// Where it is established.
     pub address: Address,
     /// Registers it stands in; the first is the legal one.

@@ -15,6 +15,7 @@ pub(super) fn seller_in(country: &str) -> Seller {
         name: "Atelier Exemple SAS".into(),
         trading_name: None,
         legal_form: None,
+        logo: None,
         address: Address {
             lines: vec!["12 rue des Lilas".into()],
             postcode: "75011".into(),
