@@ -1,5 +1,5 @@
-//! Writes an invoice, one of several pages, and a credit note into a folder: `docs/invoice.png` is the
-//! first of them. `docs/invoices.md` has the command.
+//! Writes an invoice, one of several pages, one for abroad and a credit note into a folder: `docs/invoice.png` is
+//! the first of them. `docs/billing.md` has the command.
 
 #![allow(clippy::unwrap_used, reason = "an example")]
 
@@ -9,8 +9,13 @@ mod samples;
 
 use std::path::PathBuf;
 
+use documents::Logo;
+
+const LOGO: &[u8] = include_bytes!("../tests/logo.png");
+
 fn main() {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));
+    let logo = Logo::read(LOGO).unwrap();
     for (name, document) in [
         ("invoice", samples::french_invoice()),
         ("invoice-long", samples::long_invoice(60)),
@@ -23,7 +28,9 @@ fn main() {
         ),
         ("credit-note", samples::credit_note()),
     ] {
-        let files = documents::render(&document).unwrap();
+        // A seller without a logo has a mark of its name.
+        let logo = (name != "invoice-abroad").then_some(&logo);
+        let files = documents::render(&document, logo).unwrap();
         std::fs::write(folder.join(format!("{name}.pdf")), files.pdf).unwrap();
         std::fs::write(folder.join(format!("{name}.xml")), files.xml).unwrap();
     }

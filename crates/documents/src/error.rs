@@ -14,6 +14,9 @@ pub enum RenderError {
     /// The writer of the page refused.
     #[error("the page cannot be written: {0}")]
     Page(String),
+    /// The seller's logo cannot be used.
+    #[error("the logo: {0}")]
+    Logo(String),
     /// A font that is built in cannot be read: a defect of this program.
     #[error("the built-in font cannot be read")]
     Font,

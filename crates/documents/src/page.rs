@@ -21,6 +21,7 @@ use krilla::page::PageSettings;
 use krilla::{Document as Pdf, SerializeSettings};
 
 use crate::error::RenderError;
+use crate::logo::Logo;
 use canvas::Sheet;
 use flow::Flow;
 use typeface::Typeface;
@@ -36,21 +37,21 @@ const RIGHT: f32 = WIDTH - MARGIN;
 ///
 /// # Errors
 /// [`RenderError`]; none for a document that was issued.
-pub fn pdf(document: &Document, xml: &str) -> Result<Vec<u8>, RenderError> {
+pub fn pdf(document: &Document, logo: Option<&Logo>, xml: &str) -> Result<Vec<u8>, RenderError> {
     let number = document
         .head
         .number
         .as_deref()
         .ok_or(RenderError::NoNumber)?;
     let typeface = Typeface::bundled()?;
-    let sheets = lay_out(document, &typeface);
+    let sheets = lay_out(document, logo, &typeface);
     let written = write(document, number, xml, &sheets, &typeface)?;
     facturx::declare(written)
 }
 
-fn lay_out(document: &Document, typeface: &Typeface) -> Vec<Sheet> {
+fn lay_out(document: &Document, logo: Option<&Logo>, typeface: &Typeface) -> Vec<Sheet> {
     let mut flow = Flow::new(document, typeface);
-    head::draw(&mut flow);
+    head::draw(&mut flow, logo);
     table::draw(&mut flow);
     totals::draw(&mut flow);
     blocks::payment_and_notes(&mut flow);

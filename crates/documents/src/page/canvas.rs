@@ -1,11 +1,13 @@
 //! Drawings of one page, kept until it is known how many pages there are.
 
 use krilla::color::rgb;
-use krilla::geom::{Path, PathBuilder, Point, Rect};
+use krilla::geom::{Path, PathBuilder, Point, Rect, Size, Transform};
+use krilla::image::Image;
 use krilla::paint::{Fill, Stroke};
 use krilla::surface::Surface;
 
 use super::typeface::{Run, Typeface};
+use crate::logo::Logo;
 
 /// The colours of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +87,12 @@ enum Drawing {
         width: f32,
         ink: Ink,
     },
+    Picture {
+        left: f32,
+        top: f32,
+        size: Size,
+        image: Image,
+    },
 }
 
 /// One page.
@@ -117,6 +125,19 @@ impl Sheet {
             width,
             ink,
         });
+    }
+
+    /// A picture that fills an area of left, top, width and height.
+    pub(super) fn picture(&mut self, logo: &Logo, area: (f32, f32, f32, f32)) {
+        let (left, top, width, height) = area;
+        if let Some(size) = Size::from_wh(width, height) {
+            self.0.push(Drawing::Picture {
+                left,
+                top,
+                size,
+                image: logo.image().clone(),
+            });
+        }
     }
 
     pub(super) fn draw(&self, surface: &mut Surface<'_>, typeface: &Typeface) {
@@ -159,6 +180,16 @@ impl Sheet {
                     if let Some(path) = path.finish() {
                         surface.draw_path(&path);
                     }
+                }
+                Drawing::Picture {
+                    left,
+                    top,
+                    size,
+                    image,
+                } => {
+                    surface.push_transform(&Transform::from_translate(*left, *top));
+                    surface.draw_image(image.clone(), *size);
+                    surface.pop();
                 }
             }
         }

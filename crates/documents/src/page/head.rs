@@ -5,6 +5,7 @@ use domain::invoice::{Address, Kind, Registration};
 use super::canvas::{Ink, Style};
 use super::flow::Flow;
 use super::{MARGIN, RIGHT};
+use crate::logo::Logo;
 use crate::words;
 
 const LABEL: Style = Style::of(7.5, Ink::Grey);
@@ -14,8 +15,8 @@ const NAME: Style = Style::bold(9.5, Ink::Black);
 const BUYER: f32 = 218.0;
 const FACTS: f32 = 388.0;
 
-pub(super) fn draw(flow: &mut Flow<'_>) {
-    mark_and_title(flow);
+pub(super) fn draw(flow: &mut Flow<'_>, logo: Option<&Logo>) {
+    mark_and_title(flow, logo);
     let top = flow.y;
     let seller_end = seller(flow, top);
     let buyer_end = buyer(flow, top);
@@ -24,35 +25,40 @@ pub(super) fn draw(flow: &mut Flow<'_>) {
     amount_due(flow);
 }
 
-/// The seller's mark: its initial in a square, where a logo would stand, and the name it trades under.
-fn mark_and_title(flow: &mut Flow<'_>) {
-    let document = flow.document;
-    let seller = &document.head.seller;
+/// How high the mark or the logo stands.
+const MARK: f32 = 36.0;
+/// How wide a logo may be.
+const LOGO_WIDTH: f32 = 210.0;
+
+fn mark_and_title(flow: &mut Flow<'_>, logo: Option<&Logo>) {
+    match logo {
+        Some(logo) => {
+            let (width, height) = logo.fitted(LOGO_WIDTH, MARK + 8.0);
+            let top = flow.y + (MARK - height) / 2.0;
+            flow.sheet.picture(logo, (MARGIN, top, width, height));
+        }
+        None => mark(flow),
+    }
+    let title = words::title(flow.document);
+    flow.right(RIGHT, flow.y + 26.0, Style::bold(24.0, Ink::Accent), title);
+    flow.y += MARK + 34.0;
+}
+
+/// Where there is no logo: the initial of the seller's name in a square, and the name.
+fn mark(flow: &mut Flow<'_>) {
+    let seller = &flow.document.head.seller;
     let name = words::trading_name(seller).to_owned();
     let initial: String = name.chars().take(1).flat_map(char::to_uppercase).collect();
-    let side = 34.0;
     flow.sheet
-        .filled((MARGIN, flow.y, side, side), 7.0, Ink::Accent);
+        .filled((MARGIN, flow.y, MARK, MARK), 8.0, Ink::Accent);
     let letter = Style::bold(20.0, Ink::White);
     let width = flow.shape(&initial).width * letter.size;
-    let (x, y) = (MARGIN + (side - width) / 2.0, flow.y + 24.2);
+    let (x, y) = (MARGIN + (MARK - width) / 2.0, flow.y + 25.2);
     flow.left(x, y, letter, &initial);
-    let y = flow.y + 23.0;
     let name_lines = flow.wrap(&name, 16.0, 250.0);
     let first = name_lines.first().cloned().unwrap_or_default();
-    flow.left(
-        MARGIN + side + 11.0,
-        y,
-        Style::bold(16.0, Ink::Black),
-        &first,
-    );
-    flow.right(
-        RIGHT,
-        y,
-        Style::bold(23.0, Ink::Accent),
-        words::title(document),
-    );
-    flow.y += side + 34.0;
+    let (x, y) = (MARGIN + MARK + 11.0, flow.y + 24.0);
+    flow.left(x, y, Style::bold(16.0, Ink::Black), &first);
 }
 
 fn column(flow: &mut Flow<'_>, x: f32, width: f32, y: f32, style: Style, text: &str) -> f32 {
@@ -173,15 +179,19 @@ fn facts(flow: &mut Flow<'_>, top: f32) -> f32 {
 fn amount_due(flow: &mut Flow<'_>) {
     let document = flow.document;
     let credit = document.head.kind != Kind::Invoice;
-    let label = match credit {
-        true => flow.say("Credited to you", "Montant crédité"),
-        false => flow.say("Amount due", "Montant à payer"),
+    let mut label = match credit {
+        true => flow.say("Credited to you", "Montant crédité").to_owned(),
+        false => flow.say("Amount due", "Montant à payer").to_owned(),
     };
+    if let Some(due) = document.head.due_on.filter(|_| !credit) {
+        let by = flow.say("by", "au plus tard le");
+        label = format!("{label} {by} {}", words::day(due, flow.language));
+    }
     let height = 34.0;
     flow.sheet
         .filled((MARGIN, flow.y, RIGHT - MARGIN, height), 5.0, Ink::Tint);
     let y = flow.y + 21.0;
-    flow.left(MARGIN + 12.0, y, Style::of(9.5, Ink::Black), label);
+    flow.left(MARGIN + 12.0, y, Style::of(9.5, Ink::Black), &label);
     let amount = words::money(document, document.totals.due);
     flow.right(
         RIGHT - 12.0,

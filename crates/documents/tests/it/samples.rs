@@ -11,6 +11,7 @@ pub(crate) fn seller() -> Seller {
         name: "Atelier Exemple SAS".into(),
         trading_name: Some("Atelier".into()),
         legal_form: Some("SAS au capital de 10 000 €".into()),
+        logo: None,
         address: Address {
             lines: vec!["12 rue des Lilas".into(), "Bâtiment B".into()],
             postcode: "75011".into(),
@@ -49,6 +50,7 @@ pub(crate) fn swiss_seller() -> Seller {
         name: "Atelier Modèle Sàrl".into(),
         trading_name: None,
         legal_form: None,
+        logo: None,
         address: Address {
             lines: vec!["Rue du Lac 5".into()],
             postcode: "1003".into(),
