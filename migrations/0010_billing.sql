@@ -73,8 +73,6 @@ CREATE TABLE atelier.seller (
     profile jsonb NOT NULL,
     invoice_prefix text NOT NULL DEFAULT 'INV' CHECK (invoice_prefix ~ '^[A-Z]{1,8}$'),
     credit_prefix text NOT NULL DEFAULT 'CN' CHECK (credit_prefix ~ '^[A-Z]{1,8}$'),
-    -- Where the logo lies in the object store.
-    logo_key text,
     -- NULL: nobody has set it yet.
     updated_at timestamptz,
     CHECK (invoice_prefix <> credit_prefix)

@@ -36,6 +36,7 @@ CREATE TABLE atelier.stripe_op (
     CHECK ((kind = 'customer') = (invoice_id IS NULL))
 ) WITH (fillfactor = 70);
 CREATE INDEX stripe_op_due ON atelier.stripe_op (next_at) WHERE state = 'waiting';
+CREATE INDEX stripe_op_stuck ON atelier.stripe_op (created_at) WHERE state = 'stuck';
 CREATE INDEX stripe_op_of_invoice ON atelier.stripe_op (invoice_id, seq);
 CREATE INDEX stripe_op_open ON atelier.stripe_op (invoice_id) WHERE kind = 'finalize' AND state = 'done' AND closed_at IS NULL;
 CREATE INDEX stripe_op_customer ON atelier.stripe_op (brand_id) WHERE kind = 'customer';

@@ -47,7 +47,6 @@ pub use credit::{Credit, CreditPart, credit};
 pub use dunning::{DUNNING_DAYS, Dunned, dun};
 pub use error::InvoiceError;
 pub use finalize::{Issued, finalize};
-pub use parties::{SellerSettings, seller};
 pub use payment::{Booked, Payment, pay, uncollectible};
 pub use preview::{Preview, preview};
 pub use read::{Filter, Invoice, InvoiceSummary, document, find, list};
@@ -55,4 +54,5 @@ pub use states::{InvoiceKind, InvoiceState};
 pub use void::{Voided, void};
 
 pub(crate) use log::{Entry, write as write_log};
+pub(crate) use payment::{InvoiceRow, balance, book, lock};
 pub(crate) use statement::comes_to_nothing;

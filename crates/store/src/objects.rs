@@ -135,3 +135,13 @@ pub fn base_image_key(sha256_hex: &str, extension: &str) -> String {
 pub fn font_key(sha256_hex: &str) -> String {
     format!("font/{sha256_hex}")
 }
+
+/// Where a file of an invoice is kept, by its content.
+pub fn invoice_key(sha256_hex: &str, extension: &str) -> String {
+    format!("invoice/{sha256_hex}.{extension}")
+}
+
+/// Where a seller's logo is kept, by its content.
+pub fn logo_key(sha256_hex: &str, extension: &str) -> String {
+    format!("logo/{sha256_hex}.{extension}")
+}

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `enqueue` | from issued invoices to steps |
 //! | `outbox` | taking a step, and writing down what became of it |
+//! | `inbound` | what an event of Stripe's changes here, once |
 //!
 //! The invoice's own row is the fact; steps are made from it by a duty that may run at any time and twice.
 //! A step's idempotency key derives from what it is for, and what is sent under it is written down before the
@@ -17,7 +18,11 @@
 //! Nothing here speaks HTTP, and no transaction is open while anybody does.
 
 mod enqueue;
+mod inbound;
 mod outbox;
 
 pub use enqueue::{Enqueued, enqueue};
-pub use outbox::{Outcome, Step, StepKind, StuckStep, claim, record, release, stuck};
+pub use inbound::{Effect, Told, ToldInvoice, take};
+pub use outbox::{
+    Outcome, Standing, Step, StepKind, StuckStep, claim, record, release, standing, stuck,
+};

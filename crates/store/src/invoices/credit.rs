@@ -17,11 +17,11 @@ use super::draft::{self, Draft, LineRow, id_of};
 use super::error::{InvoiceError, RuleError, unbillable};
 use super::finalize::{Issued, Locked, issue};
 use super::log::{self, Entry};
-use super::parties::read_seller;
 use super::payment::{self, InvoiceRow};
 use super::public_row;
 use super::states::{InvoiceKind, InvoiceState};
 use crate::database::{Database, Transaction};
+use crate::sellers;
 use crate::subscriptions::{self, Held};
 
 /// A line that is taken back.
@@ -88,7 +88,7 @@ pub(super) async fn credit_in(
     }
     let left = left(tx, invoice).await?;
     let (document, lines) = mirror(now, invoice, credit, &left)?;
-    let prefix = read_seller(tx).await?.credit_prefix;
+    let prefix = sellers::read(tx).await?.credit_prefix;
     let draft = Draft {
         id: credit_id(tx, invoice, credit).await?,
         brand: invoice.brand.clone(),

@@ -10,11 +10,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::error::{InvoiceError, RuleError, unbillable};
-use super::parties::{read_buyer, read_seller};
+use super::parties::read_buyer;
 use super::statement::{PeriodRow, Statement};
 use super::states::InvoiceKind;
 use crate::database::Transaction;
 use crate::periods::midnight;
+use crate::sellers;
 
 /// What ids of invoices are derived in: a draft that is made twice is the same draft.
 const IDS: Uuid = Uuid::from_u128(0x3d0c_7a52_91be_4c1f_8a64_0f2b_6de1_97a3);
@@ -55,7 +56,7 @@ pub(super) async fn of_period(
     period: &PeriodRow,
     statement: &Statement,
 ) -> Result<(Document, Vec<LineRow>), InvoiceError> {
-    let seller = read_seller(connection).await?.profile;
+    let seller = sellers::read(connection).await?.profile;
     let party = read_buyer(connection, brand, &seller).await?;
     let days = Period::half_open(period.start.date_naive(), period.end.date_naive());
     let made = || -> Result<Document, RuleError> {

@@ -14,11 +14,11 @@ use uuid::Uuid;
 use super::draft::to_json;
 use super::error::InvoiceError;
 use super::log::{self, Entry};
-use super::parties::read_seller;
 use super::states::InvoiceKind;
 use super::{public_row, read, series};
 use crate::database::{Database, Transaction};
 use crate::periods::midnight;
+use crate::sellers;
 
 /// A document that got its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub async fn finalize(
     if drafts.is_empty() {
         return Ok(Vec::new());
     }
-    let prefix = read_seller(&mut tx).await?.invoice_prefix;
+    let prefix = sellers::read(&mut tx).await?.invoice_prefix;
     let issued = issue(&mut tx, now, &prefix, drafts, "duty:billing").await?;
     tx.commit().await?;
     Ok(issued)

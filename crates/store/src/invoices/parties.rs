@@ -1,55 +1,11 @@
-//! Who sells and who buys, as a document keeps them.
+//! Who buys, as a document keeps it. Who sells stands in [`crate::sellers`].
 
-use chrono::{DateTime, Utc};
 use domain::invoice::{Address, Buyer, Contact, Country, Language, Seller, VatId};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::database::Database;
 use crate::error::StoreError;
-
-/// The seller, and how its documents are numbered.
-#[derive(Debug, Clone)]
-pub struct SellerSettings {
-    /// As documents keep it.
-    pub profile: Seller,
-    /// What invoices' numbers begin with.
-    pub invoice_prefix: String,
-    /// What credit notes' numbers begin with.
-    pub credit_prefix: String,
-    /// Where the logo lies in the object store.
-    pub logo_key: Option<String>,
-    /// None while nobody has set it: the placeholder that the migration made.
-    pub updated_at: Option<DateTime<Utc>>,
-}
-
-/// The seller.
-///
-/// # Errors
-/// [`StoreError::Unavailable`], and [`StoreError::Inconsistent`] where its profile cannot be read.
-pub async fn seller(db: &Database) -> Result<SellerSettings, StoreError> {
-    let mut connection = db.connection().await?;
-    read_seller(&mut connection).await
-}
-
-pub(super) async fn read_seller(
-    connection: &mut PgConnection,
-) -> Result<SellerSettings, StoreError> {
-    let row = sqlx::query!(
-        r#"-- store::invoices::seller
-        SELECT profile, invoice_prefix, credit_prefix, logo_key, updated_at FROM atelier.seller"#
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(SellerSettings {
-        profile: parsed("atelier.seller", "profile", "default", row.profile)?,
-        invoice_prefix: row.invoice_prefix,
-        credit_prefix: row.credit_prefix,
-        logo_key: row.logo_key,
-        updated_at: row.updated_at,
-    })
-}
 
 /// Who buys, and in how many days it pays.
 pub(super) struct Party {

@@ -54,7 +54,7 @@ pub(crate) struct InvoiceRow {
     pub(crate) kind: InvoiceKind,
     pub(crate) state: InvoiceState,
     number: Option<String>,
-    currency: String,
+    pub(crate) currency: String,
     pub(super) document: Document,
 }
 
@@ -74,7 +74,8 @@ pub(crate) struct Balance {
 }
 
 impl Balance {
-    fn left(self) -> i64 {
+    /// What is still to be paid; below nothing where more was.
+    pub(crate) fn left(self) -> i64 {
         self.total - self.paid - self.credited
     }
 }

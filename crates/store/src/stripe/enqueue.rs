@@ -239,7 +239,7 @@ async fn follow_up(tx: &mut Transaction, now: DateTime<Utc>, most: i64) -> Resul
         WHERE f.idempotency_key = due.idempotency_key
         RETURNING f.brand_id, due.id, due.state, f.seq,
             EXISTS (SELECT 1 FROM atelier.stripe_event e WHERE e.invoice_id = due.id
-                AND e.effect IN ('paid', 'voided')) AS "told!""#,
+                AND e.effect IN ('paid', 'overpaid', 'voided')) AS "told!""#,
         now,
         most
     )

@@ -28,6 +28,20 @@ pub enum StepKind {
     PayElsewhere,
 }
 
+impl StepKind {
+    /// The name in the column `kind`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Invoice => "invoice",
+            Self::Item => "item",
+            Self::Finalize => "finalize",
+            Self::Void => "void",
+            Self::PayElsewhere => "pay_elsewhere",
+        }
+    }
+}
+
 impl FromStr for StepKind {
     type Err = ();
 
@@ -363,4 +377,30 @@ pub async fn release(db: &Database, now: DateTime<Utc>, key: &str) -> Result<boo
     .execute(&mut *connection)
     .await?;
     Ok(released.rows_affected() == 1)
+}
+
+/// How the outbox stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Steps that wait for a person.
+    pub stuck: i64,
+    /// When the next step that waits is due.
+    pub next_at: Option<DateTime<Utc>>,
+}
+
+/// How the outbox stands.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn standing(db: &Database) -> Result<Standing, StoreError> {
+    let mut connection = db.connection().await?;
+    Ok(sqlx::query_as!(
+        Standing,
+        r#"-- store::stripe::standing
+        SELECT (SELECT count(*) FROM atelier.stripe_op WHERE state = 'stuck') AS "stuck!",
+            (SELECT min(w.next_at) FROM atelier.stripe_op w WHERE w.state = 'waiting' AND w.tries > 0
+                AND (w.lease_until IS NULL OR w.lease_until < now())) AS next_at"#
+    )
+    .fetch_one(&mut *connection)
+    .await?)
 }

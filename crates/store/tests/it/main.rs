@@ -14,6 +14,7 @@
 
 mod api_keys;
 mod audits;
+mod billing_example;
 mod billing_faults;
 mod billing_laws;
 mod budgets;
