@@ -7,6 +7,7 @@
 //! - [`receiver`]: a receiver of webhooks that answers as badly as it is told to.
 //! - [`ManualClock`] and [`wait`]: time driven by hand, and waiting on a predicate instead of sleeping.
 //! - [`FakeStripe`]: what is asked of Stripe, with its idempotency keys, faults and signed events.
+//! - [`Paper`]: issued invoices, as rows.
 //! - [`hostile`]: what shoppers type when they mean no good.
 //! - [`foreign`]: pinned Python and Node packages to run beside Atelier; [`LineProgram`] drives what uses them.
 //!
@@ -23,6 +24,7 @@ mod guard;
 pub mod hostile;
 mod launch;
 mod lines;
+mod papers;
 mod postgres;
 mod program;
 mod proxy;
@@ -40,6 +42,7 @@ pub use durability::Durability;
 pub use error::ServerError;
 pub use guard::{Exit, GuardError, GuardSpec, Guarded, Log, Signal};
 pub use lines::LineProgram;
+pub use papers::Paper;
 pub use postgres::{PostgresOptions, PrivatePostgres};
 pub use proxy::{ChaosProxy, Mode};
 pub use receiver::{Manner, Received, Reply, WebhookReceiver};

@@ -9,8 +9,7 @@
 //!
 //! [`StripeFault`]s are armed by the test. What it has is asserted at the end: [`FakeStripe::invoices`] and
 //! the like, and [`FakeStripe::requests`] for how it was asked. The official Python client is the judge of
-//! its answers (`crates/testkit/tests/it/stripe.rs`). It has no payments, taxes, subscriptions or pages of
-//! more than a hundred.
+//! its answers (`crates/testkit/tests/it/stripe.rs`). It has no payments, taxes or subscriptions.
 
 mod events;
 mod form;
@@ -154,6 +153,11 @@ impl FakeStripe {
         events
             .map(|event| events::sign(event, secret, now))
             .collect()
+    }
+
+    /// Somebody finalises a draft at Stripe. Returns whether there was one.
+    pub fn finalize(&self, invoice: &str) -> bool {
+        self.change(invoice, "open")
     }
 
     /// The customer pays an open or uncollectible invoice. Returns whether there was one to pay.

@@ -48,9 +48,6 @@ async fn write(shared: &Shared, path: &str, headers: &HeaderMap, body: &[u8]) ->
     let answer = shared.state().write(path, &given, key.as_deref(), now);
     if !answer.delay.is_zero() {
         tokio::time::sleep(answer.delay).await;
-        if let Some(key) = &key {
-            shared.state().delivered(key, &answer);
-        }
     }
     answer
 }

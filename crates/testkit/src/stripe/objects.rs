@@ -76,6 +76,7 @@ const ITEM: &[&str] = &[
     "metadata",
 ];
 const FINALIZE: &[&str] = &["auto_advance"];
+const PAY: &[&str] = &["paid_out_of_band"];
 
 impl Objects {
     /// Carries one writing request out.
@@ -90,7 +91,13 @@ impl Objects {
                 self.change(id, "open", now)
             }
             ["v1", "invoices", id, "void"] => self.change(id, "void", now),
-            ["v1", "invoices", id, "pay"] => self.change(id, "paid", now),
+            ["v1", "invoices", id, "pay"] => {
+                known(given, PAY)?;
+                if given.get("paid_out_of_band") == Some(&json!("true")) {
+                    self.mark_out_of_band(id);
+                }
+                self.change(id, "paid", now)
+            }
             ["v1", "invoices", id, "mark_uncollectible"] => self.change(id, "uncollectible", now),
             _ => Err(Refused::missing("route")),
         }
@@ -131,7 +138,7 @@ impl Objects {
             "id": self.id("in"), "object": "invoice", "created": now.timestamp(),
             "livemode": false, "status": "draft", "metadata": {}, "total": 0, "amount_due": 0,
             "amount_paid": 0, "amount_remaining": 0, "attempt_count": 0, "number": null,
-            "hosted_invoice_url": null, "billing_reason": "manual",
+            "hosted_invoice_url": null, "billing_reason": "manual", "paid_out_of_band": false,
             "status_transitions": {
                 "finalized_at": null, "marked_uncollectible_at": null, "paid_at": null,
                 "voided_at": null,
@@ -218,6 +225,16 @@ impl Objects {
             self.tell("invoice.paid", &changed, now);
         }
         Ok(changed)
+    }
+
+    /// What the event of a payment then says.
+    fn mark_out_of_band(&mut self, id: &str) {
+        let payable = |found: &&mut Value| {
+            found["id"] == id && (found["status"] == "open" || found["status"] == "uncollectible")
+        };
+        if let Some(invoice) = self.invoices.iter_mut().find(payable) {
+            invoice["paid_out_of_band"] = true.into();
+        }
     }
 
     /// A payment that fails leaves the invoice open.
@@ -314,6 +331,10 @@ fn page<'a>(
     let limit = given.get("limit").and_then(Value::as_str);
     let limit: usize = limit.and_then(|limit| limit.parse().ok()).unwrap_or(10);
     let mut data: Vec<&Value> = matching.collect();
+    if let Some(after) = given.get("starting_after") {
+        let skipped = data.iter().take_while(|one| one["id"] != *after).count();
+        data.drain(..data.len().min(skipped + 1));
+    }
     let has_more = data.len() > limit;
     data.truncate(limit);
     json!({"object": object, "url": path, "has_more": has_more, "data": data})

@@ -1,7 +1,7 @@
 //! Idempotency keys, faults, and the log of requests.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -25,8 +25,9 @@ pub(super) struct State {
 struct Kept {
     fingerprint: String,
     at: DateTime<Utc>,
-    /// `None` while it is under way.
-    answer: Option<Answer>,
+    answer: Answer,
+    /// Until then it is under way, whether or not whoever asked still listens.
+    answered_at: Instant,
 }
 
 /// An answer, with how late it comes.
@@ -81,7 +82,7 @@ impl State {
         }
     }
 
-    /// A writing request, to its answer. One that comes late is under way until [`State::delivered`].
+    /// A writing request, to its answer. One that comes late is under way until then.
     pub(super) fn write(
         &mut self,
         path: &str,
@@ -97,26 +98,15 @@ impl State {
         let fault = (!self.faults.is_empty()).then(|| self.faults.remove(0));
         let (answer, is_kept) = self.carry_out(fault, path, given, now);
         if let Some(key) = key.filter(|_| is_kept) {
-            let under_way = !answer.delay.is_zero();
             let kept = Kept {
                 fingerprint,
                 at: now,
-                answer: (!under_way).then(|| answer.clone()),
+                answer: answer.clone(),
+                answered_at: Instant::now() + answer.delay,
             };
             self.keys.insert(key.to_owned(), kept);
         }
         answer
-    }
-
-    /// A late answer has left.
-    pub(super) fn delivered(&mut self, key: &str, answer: &Answer) {
-        if let Some(kept) = self.keys.get_mut(key) {
-            let delay = Duration::ZERO;
-            kept.answer = Some(Answer {
-                delay,
-                ..answer.clone()
-            });
-        }
     }
 
     /// The answer, and whether it is kept under the request's key.
@@ -168,12 +158,13 @@ impl Kept {
                 message,
             );
         }
-        match &self.answer {
-            Some(answer) => Answer {
-                replayed: true,
-                ..answer.clone()
-            },
-            None => in_use(),
+        if Instant::now() < self.answered_at {
+            return in_use();
+        }
+        Answer {
+            replayed: true,
+            delay: Duration::ZERO,
+            ..self.answer.clone()
         }
     }
 }
