@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use clap::Parser;
+use domain::{LinkSecretError, LinkSecrets};
 use queue::QueueArgs;
+use secrecy::{ExposeSecret, SecretString};
 use service::CommonArgs;
 use store::{DatabaseArgs, SealingArgs, WebhookArgs};
+
+use crate::duties::PageLinks;
+use crate::stripe::StripeArgs;
 
 /// Sends waiting jobs to the workers, recovers what dead workers left, expires what is late, and sends
 /// webhooks.
@@ -40,6 +45,24 @@ pub struct SchedulerArgs {
     #[command(flatten)]
     pub sealing: SealingArgs,
 
+    /// Where invoices' files are kept; the same place as the other roles'. Without it invoices are issued, and
+    /// their files are made once it is set
+    #[arg(
+        long,
+        env = "ATELIER_OBJECT_STORE",
+        value_name = "URL",
+        help_heading = "Object store"
+    )]
+    pub object_store: Option<String>,
+
+    /// How the addresses of invoices' pages are made.
+    #[command(flatten)]
+    pub links: LinkArgs,
+
+    /// Stripe.
+    #[command(flatten)]
+    pub stripe: StripeArgs,
+
     /// PostgreSQL.
     #[command(flatten)]
     pub database: DatabaseArgs,
@@ -63,6 +86,45 @@ pub struct SendingArgs {
     #[arg(long, env = "ATELIER_WEBHOOK_POLL_MS", value_name = "MS", default_value_t = 100,
           value_parser = clap::value_parser!(u64).range(10..=5_000))]
     pub webhook_poll_ms: u64,
+}
+
+/// What the addresses of invoices' pages are made of, which the older platform's pages show.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Links")]
+pub struct LinkArgs {
+    /// Secret that signs them, of at least 32 bytes; the same as api-lite's. Several, separated by commas, while it
+    /// is changed: the first signs. Without it "Invoice"."pdfUrl" stays empty
+    #[arg(
+        long,
+        env = "ATELIER_LINK_SECRET",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "SECRETS",
+        requires = "public_url"
+    )]
+    pub link_secret: Vec<SecretString>,
+
+    /// Where api-lite is reached from outside
+    #[arg(long, env = "ATELIER_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+impl LinkArgs {
+    /// What links are made of; none without a secret.
+    pub(crate) fn links(&self) -> Result<Option<PageLinks>, LinkSecretError> {
+        let Some(url) = self
+            .public_url
+            .as_ref()
+            .filter(|_| !self.link_secret.is_empty())
+        else {
+            return Ok(None);
+        };
+        let texts = self.link_secret.iter().map(ExposeSecret::expose_secret);
+        Ok(Some(PageLinks {
+            secrets: LinkSecrets::new(texts)?,
+            public_url: url.trim_end_matches('/').to_owned(),
+        }))
+    }
 }
 
 /// The period of each duty, in milliseconds. A nudge makes a duty run earlier.
@@ -107,6 +169,16 @@ pub struct PeriodArgs {
           default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
     pub webhook_repairs_period_ms: u64,
 
+    /// Milliseconds between two looks for invoices without files
+    #[arg(long, env = "ATELIER_SCHEDULER_DOCUMENTS_PERIOD_MS", value_name = "MS",
+          default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
+    pub documents_period_ms: u64,
+
+    /// Milliseconds between two looks for what is to be done at Stripe
+    #[arg(long, env = "ATELIER_SCHEDULER_STRIPE_PERIOD_MS", value_name = "MS",
+          default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
+    pub stripe_period_ms: u64,
+
     /// Milliseconds between two measurements of the whole service
     #[arg(long, env = "ATELIER_SCHEDULER_OBSERVE_PERIOD_MS", value_name = "MS",
           default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
@@ -124,6 +196,8 @@ impl PeriodArgs {
             "observe" => self.observe_period_ms,
             "webhooks" => self.webhooks_period_ms,
             "webhook_repairs" => self.webhook_repairs_period_ms,
+            "documents" => self.documents_period_ms,
+            "stripe" => self.stripe_period_ms,
             _ => self.retention_period_ms,
         })
     }
@@ -148,6 +222,8 @@ mod tests {
         assert_eq!(ms("streams"), 10_000);
         assert_eq!(ms("observe"), 5_000);
         assert_eq!(ms("retention"), 600_000);
+        assert_eq!(ms("documents"), 5_000);
+        assert_eq!(ms("stripe"), 5_000);
         assert_eq!(ms("webhooks"), 5_000);
         assert_eq!(ms("webhook_repairs"), 1_000);
         assert_eq!(ms("webhook_retention"), 600_000);
@@ -159,6 +235,22 @@ mod tests {
         let listed = parse(&["--webhook-allow-cidrs", "127.0.0.0/8,fd00::/8"]).unwrap();
         assert_eq!(listed.webhooks.webhook_allow_cidrs.len(), 2);
         assert!(parse(&["--webhook-allow-cidrs", "127.0.0.1:80"]).is_err());
+    }
+
+    #[test]
+    fn a_link_secret_without_an_address_or_too_short_is_refused() {
+        let secret = "x".repeat(32);
+        let alone = parse(&["--link-secret", &secret]).unwrap_err();
+        assert!(alone.to_string().contains("--public-url"), "{alone}");
+        let with = |secret: &str| {
+            let url = ["--public-url", "https://api.example/"];
+            let given = ["--link-secret", secret];
+            parse(&[url, given].concat()).unwrap().links.links()
+        };
+        assert!(with("short").is_err());
+        let links = with(&secret).unwrap().unwrap();
+        assert_eq!(links.public_url, "https://api.example");
+        assert!(parse(&[]).unwrap().links.links().unwrap().is_none());
     }
 
     #[test]

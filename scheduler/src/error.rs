@@ -12,6 +12,9 @@ pub enum DutyError {
     /// Redis did not do its part.
     #[error("Redis failed the duty")]
     Queue(#[from] QueueError),
+    /// Stripe takes no request from the account.
+    #[error("Stripe refuses ATELIER_STRIPE_SECRET_KEY: {0}")]
+    Stripe(String),
     /// The run was cut off.
     #[error("the run took longer than {limit_seconds} s")]
     TimedOut {
@@ -26,6 +29,7 @@ impl DutyError {
         match self {
             Self::Store(_) => "postgres",
             Self::Queue(_) => "redis",
+            Self::Stripe(_) => "stripe",
             Self::TimedOut { .. } => "timeout",
         }
     }

@@ -9,6 +9,8 @@
 //! | `duties` | the duties themselves, one file each |
 //! | `webhooks` | sending webhooks, which every replica does |
 //! | `status`, `admin` | what the operator sees at the admin port |
+//! | `press` | the thread that makes invoices' files |
+//! | `stripe` | speaking with Stripe |
 //! | `metrics` | what is measured here, the numbers of the whole service among them |
 //!
 //! Any number of replicas may run. A duty is done by the holder of its lease; the lease only saves
@@ -19,7 +21,7 @@
 //! - a lane's stream never grows above its bound by this process;
 //! - neither PostgreSQL nor Redis going away ends the process.
 //!
-//! Not done here: claiming and working on jobs, and every decision about money.
+//! Not done here: claiming and working on jobs.
 
 mod admin;
 mod config;
@@ -29,15 +31,17 @@ mod duty;
 mod error;
 mod metrics;
 mod nudges;
+mod press;
 mod role;
 mod status;
+mod stripe;
 pub mod webhooks;
 
-pub use config::{PeriodArgs, SchedulerArgs, SendingArgs};
+pub use config::{LinkArgs, PeriodArgs, SchedulerArgs, SendingArgs};
 pub use driver::{Driver, Frame, Tick};
 pub use duties::{
-    Dispatch, Expiry, MIN_LANE_BOUND, Observe, Recovery, Retention, Streams, WebhookRepairs,
-    WebhookRetention, WebhookUpkeep, lane_bound,
+    Dispatch, Documents, Expiry, MIN_LANE_BOUND, Observe, PageLinks, Recovery, Retention, Streams,
+    Stripe, WebhookRepairs, WebhookRetention, WebhookUpkeep, lane_bound,
 };
 pub use duty::{Duty, Progress};
 pub use error::DutyError;
@@ -45,3 +49,4 @@ pub use metrics::SchedulerMetrics;
 pub use nudges::Nudges;
 pub use role::{DEFAULT_ADMIN_LISTEN, ROLE, start};
 pub use status::{DutyState, LocalStatus, StatusBoard};
+pub use stripe::{StripeArgs, StripeClient};

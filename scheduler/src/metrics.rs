@@ -60,6 +60,18 @@ service::metrics! {
             ("atelier_scheduler_jobs_recovered_total", labels ["outcome"]),
         /// Jobs ended because their time was over.
         pub expired_total: IntCounter = ("atelier_scheduler_jobs_expired_total"),
+        /// Steps at Stripe that were tried, by what became of them.
+        pub stripe_steps_total: IntCounterVec =
+            ("atelier_stripe_steps_total", labels ["step", "outcome"]),
+        /// Steps at Stripe that wait for a person, when this process last looked.
+        pub stripe_stuck: IntGauge = ("atelier_stripe_steps_stuck"),
+        /// Open invoices that are not brought to Stripe because the buyer has no mail address there or here.
+        pub stripe_without_address: IntGauge = ("atelier_stripe_invoices_without_address"),
+        /// Invoices whose files were tried to be made, by what became of it.
+        pub documents_total: IntCounterVec =
+            ("atelier_invoice_documents_total", labels ["outcome"]),
+        /// Invoices whose files could not be made in the last run.
+        pub documents_failing: IntGauge = ("atelier_invoice_documents_failing"),
         /// Time of one run of a duty.
         pub run_seconds: HistogramVec = (
             "atelier_scheduler_duty_run_seconds",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use providers::guard::SystemLookup;
 use queue::Queue;
 use service::{BoxError, Context, Ready, Role};
-use store::{Database, StoreMetrics};
+use store::{Database, ObjectArgs, Objects, StoreMetrics};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -13,13 +13,14 @@ use crate::admin::{self, AdminState};
 use crate::config::SchedulerArgs;
 use crate::driver::{Driver, Frame};
 use crate::duties::{
-    Dispatch, Expiry, Observe, Recovery, Retention, Streams, WebhookRepairs, WebhookRetention,
-    WebhookUpkeep,
+    Dispatch, Documents, Expiry, Observe, Recovery, Retention, Streams, Stripe, WebhookRepairs,
+    WebhookRetention, WebhookUpkeep,
 };
 use crate::duty::Duty;
 use crate::metrics::SchedulerMetrics;
 use crate::nudges::Nudges;
 use crate::status::StatusBoard;
+use crate::stripe::StripeClient;
 use crate::webhooks::{Dispatcher, DispatcherParts, Sender, WebhookMetrics};
 
 /// Who this process is.
@@ -31,7 +32,7 @@ pub const ROLE: Role = Role {
 /// Where the admin port of a scheduler listens unless told otherwise.
 pub const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:9103+";
 
-const DUTIES: [&str; 9] = [
+const DUTIES: [&str; 11] = [
     Dispatch::NAME,
     Recovery::NAME,
     Expiry::NAME,
@@ -41,6 +42,8 @@ const DUTIES: [&str; 9] = [
     WebhookUpkeep::NAME,
     WebhookRepairs::NAME,
     WebhookRetention::NAME,
+    Documents::NAME,
+    Stripe::NAME,
 ];
 
 /// Starts the duties and the sending of webhooks on the context's tasks and returns. They run until the
@@ -68,6 +71,7 @@ pub async fn start(context: &Context, args: &SchedulerArgs) -> Result<Ready, Box
     };
     let spawner = Spawner::new(context, &frame, args);
     spawn_duties(&spawner, &db, &queue);
+    spawn_papers(&spawner, &db)?;
     spawner.finish(&queue);
     send_webhooks(context, args, &db)?;
     readiness(context, &db, &queue);
@@ -121,6 +125,26 @@ fn send_webhooks(context: &Context, args: &SchedulerArgs, db: &Database) -> Resu
     let stop = context.shutdown().soft();
     let sending = async move { Box::pin(dispatcher.run(stop)).await };
     context.tasks().spawn_essential("webhook sending", sending);
+    Ok(())
+}
+
+/// What becomes of invoices outside of PostgreSQL, as far as the settings say where that is.
+fn spawn_papers(spawner: &Spawner<'_>, db: &Database) -> Result<(), BoxError> {
+    let Spawner { frame, args, .. } = spawner;
+    let (clock, metrics) = (|| frame.clock.clone(), || frame.metrics.clone());
+    let links = args.links.links();
+    let links = links.map_err(|error| format!("--link-secret: {error}"))?;
+    match args.object_store.clone() {
+        Some(object_store) => {
+            let objects = Objects::open(&ObjectArgs { object_store })?;
+            let duty = Documents::new(db.clone(), objects, links, clock(), metrics())?;
+            spawner.spawn(duty);
+        }
+        None => tracing::warn!("without ATELIER_OBJECT_STORE no files of invoices are made"),
+    }
+    if let Some(client) = StripeClient::new(&args.stripe)? {
+        spawner.spawn(Stripe::new(db.clone(), client, clock(), metrics()));
+    }
     Ok(())
 }
 

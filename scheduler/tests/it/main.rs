@@ -14,13 +14,16 @@
 
 mod board;
 mod dispatch;
+mod documents;
 mod driver;
 mod fairness;
 mod frame;
 mod late;
 mod loss;
 mod observe;
+mod papers;
 mod recovery;
 mod role;
+mod stripe;
 mod webhooks;
 mod world;
