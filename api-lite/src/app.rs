@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::address::AllowList;
 use domain::webhook_signature::WebhookSecret;
-use domain::{CallbackSecret, Clock, DenyList};
+use domain::{CallbackSecret, Clock, DenyList, LinkSecrets};
+use secrecy::SecretString;
 use store::{Database, Objects, SealingKeys};
 use tokio::sync::Semaphore;
 
@@ -41,6 +42,10 @@ pub(crate) struct Parts {
     pub(crate) limits: LimitArgs,
     pub(crate) callbacks: Callbacks,
     pub(crate) webhooks: Webhooks,
+    /// What signs addresses of files; without it they need a key.
+    pub(crate) links: Option<LinkSecrets>,
+    /// What Stripe signs its events with; without one none is believed.
+    pub(crate) stripe_secrets: Vec<SecretString>,
     /// Words that no brand of this installation takes.
     pub(crate) deny_list: DenyList,
     pub(crate) waiters: Semaphore,

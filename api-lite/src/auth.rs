@@ -4,12 +4,14 @@
 //! - `pk_…`: create, and read what its own session created, from the origins on its list. `Origin`
 //!   can be forged outside browsers; what the session rule guards cannot be guessed.
 //! - Dashboard tokens: HS256, carrying the brand.
+//! - A signed address: the one file that it names, until it expires.
 //!
 //! Authentication is an extractor, not a layer: a wrong address or method is answered as such
 //! whoever asks, and a handler that needs no key asks for none.
 
 mod dashboard;
 mod keys;
+mod link;
 mod origin;
 
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use crate::problem::{Code, Problem};
 
 pub(crate) use dashboard::{Dashboard, DashboardUser};
 pub(crate) use keys::KeyRing;
+pub(crate) use link::Reader;
 
 /// What a request may do, proven by its key.
 #[derive(Debug, Clone)]

@@ -70,6 +70,29 @@ pub struct Config {
     #[command(flatten)]
     pub sealing: SealingArgs,
 
+    /// Secret that signs the addresses of invoices' files, of at least 32 bytes; the same as the scheduler's.
+    /// Several, separated by commas, while it is changed: the first signs, all are believed. Without it files need
+    /// a key
+    #[arg(
+        long,
+        env = "ATELIER_LINK_SECRET",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "SECRETS"
+    )]
+    pub link_secret: Vec<SecretString>,
+
+    /// Secret of the endpoint `/v1/stripe/webhook` at Stripe (`whsec_…`); several, separated by commas, while it is
+    /// rolled. Without it no event is taken
+    #[arg(
+        long,
+        env = "ATELIER_STRIPE_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "SECRETS"
+    )]
+    pub stripe_webhook_secret: Vec<SecretString>,
+
     /// Seconds between two writes of counted API calls. A killed process loses at most what it counted in one
     #[arg(long, env = "ATELIER_API_METER_SECONDS", value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u16).range(1..=3600))]

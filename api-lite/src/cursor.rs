@@ -13,6 +13,7 @@ use uuid::Uuid;
 /// The first byte: the version of the format, and of which list it is.
 const VERSION: u8 = 1;
 const DELIVERIES: u8 = 2;
+const INVOICES: u8 = 3;
 
 /// The cursor that continues after `last`.
 pub(crate) fn encode(last: GenerationId) -> String {
@@ -48,9 +49,40 @@ pub(crate) fn decode_delivery(text: &str) -> Option<(DateTime<Utc>, i64)> {
     (*version == DELIVERIES).then_some((at, i64::from_be_bytes(*seq)))
 }
 
+/// The cursor that continues after an invoice: when it was issued, and its id.
+pub(crate) fn encode_invoice(at: DateTime<Utc>, last: Uuid) -> String {
+    let mut bytes = [INVOICES; 25];
+    bytes[1..9].copy_from_slice(&at.timestamp_micros().to_be_bytes());
+    bytes[9..].copy_from_slice(last.as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Where a cursor of invoices continues; `None` when it is none of ours.
+pub(crate) fn decode_invoice(text: &str) -> Option<(DateTime<Utc>, Uuid)> {
+    let bytes: [u8; 25] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+    let (version, rest) = bytes.split_first()?;
+    let (micros, id) = rest.split_first_chunk()?;
+    let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?;
+    let id = Uuid::from_slice(id).ok()?;
+    (*version == INVOICES).then_some((at, id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cursor_of_invoices_reads_back_to_the_microsecond_and_is_none_of_others() {
+        let at = "2026-12-01T00:00:00.123456Z".parse().unwrap();
+        let id = Uuid::from_u128(7);
+        let text = encode_invoice(at, id);
+        assert_eq!(decode_invoice(&text), Some((at, id)));
+        let other = encode(GenerationId(id));
+        for bad in ["", "x", "Aw", &text[1..], &other] {
+            assert_eq!(decode_invoice(bad), None, "{bad}");
+        }
+        assert_eq!((decode(&text), decode_delivery(&text)), (None, None));
+    }
 
     #[test]
     fn a_cursor_of_deliveries_reads_back_to_the_microsecond_and_is_none_of_generations() {

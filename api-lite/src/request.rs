@@ -15,7 +15,7 @@ pub(crate) use create::{Draft, parse_v1, parse_widget};
 pub(crate) use headers::{idempotency_key, if_none_match, requested_wait, session_header};
 pub(crate) use json::{JsonBody, OptionalJsonBody};
 pub(crate) use path::{
-    BaseImagePath, DeliveryPath, MediaPath, PublicIdPath, WebhookJobPath, WebhookPath,
+    BaseImagePath, DeliveryPath, InvoicePath, MediaPath, PublicIdPath, WebhookJobPath, WebhookPath,
 };
 pub(crate) use query::Query;
 pub(crate) use webhook::{

@@ -8,8 +8,10 @@ mod cancel;
 mod create;
 mod dashboard;
 mod generations;
+mod invoices;
 mod media;
 mod products;
+mod stripe;
 mod webhooks;
 mod widget;
 
@@ -39,6 +41,10 @@ pub(crate) const PATHS: &[&str] = &[
     "/v1/generations/{id}",
     "/v1/generations/{id}/ar",
     "/v1/generations/{id}/cancel",
+    "/v1/invoices",
+    "/v1/invoices/{id}",
+    "/v1/invoices/{id}/pdf",
+    "/v1/invoices/{id}/xml",
     "/v1/products",
     "/v1/products/{id}",
     "/v1/quota",
@@ -61,10 +67,14 @@ pub(crate) const PATHS: &[&str] = &[
     "/v1/webhooks/{id}/signing-key",
     "/v1/webhooks/{id}/test",
     CALLBACK,
+    STRIPE_WEBHOOK,
 ];
 
 /// Where Replicate announces; no part of the API for brands, so it is not documented with it.
 const CALLBACK: &str = "/v1/providers/replicate/webhook/{attempt}";
+
+/// Where Stripe tells; no part of the API for brands either.
+const STRIPE_WEBHOOK: &str = "/v1/stripe/webhook";
 
 /// The documented routes, and their description.
 pub(crate) fn documented() -> (Router<App>, OpenApi) {
@@ -81,6 +91,10 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
         .routes(routes!(account::get_quota))
         .routes(routes!(account::get_usage))
         .merge(documented_webhooks())
+        .routes(routes!(invoices::list_invoices))
+        .routes(routes!(invoices::get_invoice))
+        .routes(routes!(invoices::get_invoice_pdf))
+        .routes(routes!(invoices::get_invoice_xml))
         .routes(routes!(media::get_media))
         .routes(routes!(media::get_base_image))
         .routes(routes!(widget::create))
@@ -124,6 +138,7 @@ pub(crate) fn router(app: App) -> Router {
     router
         .route("/openapi.json", get(crate::openapi::serve))
         .route(CALLBACK, post(callback::replicate))
+        .route(STRIPE_WEBHOOK, post(stripe::webhook))
         .fallback(async || Problem::from(Code::UnknownRoute))
         .layer(from_fn_with_state(app.clone(), layer::observe))
         .with_state(app)
@@ -141,6 +156,7 @@ mod tests {
         let mut routed: BTreeSet<&str> = document.paths.paths.keys().map(String::as_str).collect();
         routed.insert("/openapi.json");
         routed.insert(CALLBACK);
+        routed.insert(STRIPE_WEBHOOK);
         assert_eq!(routed, PATHS.iter().copied().collect());
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use domain::webhook_signature::{WebhookSecret, WebhookSecretError};
 use domain::{CallbackSecret, CallbackSecretError};
-use domain::{DenyList, DenyListError};
+use domain::{DenyList, DenyListError, LinkSecretError, LinkSecrets};
 use queue::Queue;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use service::{BatchMetrics, BoxError, Context, Ready, Role};
 use store::{Database, Objects, StoreMetrics};
 use tokio::net::TcpListener;
@@ -83,6 +83,10 @@ enum StartError {
     CallbackSecret(CallbackSecretError),
     #[error("--replicate-webhook-secret: {0}")]
     WebhookSecret(WebhookSecretError),
+    #[error("--link-secret: {0}")]
+    LinkSecret(LinkSecretError),
+    #[error("--stripe-webhook-secret: it is empty, and anybody could sign with that")]
+    EmptyStripeSecret,
 }
 
 /// Starts a server on the context's tasks and returns once it answers. It drains with the context's
@@ -189,6 +193,8 @@ fn build(
             config.webhooks.allowed(),
             config.sealing.sealing_keys.clone(),
         ),
+        links: links(config)?,
+        stripe_secrets: stripe_secrets(config)?,
         deny_list: deny_list(config)?,
         waiters: Semaphore::new(usize::try_from(config.limits.waiters).unwrap_or(0)),
         draining: soft,
@@ -222,6 +228,24 @@ fn callbacks(config: &Config) -> Result<Callbacks, StartError> {
             .collect::<Result<_, _>>()
             .map_err(StartError::WebhookSecret)?,
     })
+}
+
+fn links(config: &Config) -> Result<Option<LinkSecrets>, StartError> {
+    if config.link_secret.is_empty() {
+        return Ok(None);
+    }
+    let texts = config.link_secret.iter().map(ExposeSecret::expose_secret);
+    let secrets = LinkSecrets::new(texts);
+    secrets.map(Some).map_err(StartError::LinkSecret)
+}
+
+fn stripe_secrets(config: &Config) -> Result<Vec<SecretString>, StartError> {
+    let secrets = &config.stripe_webhook_secret;
+    let mut texts = secrets.iter().map(ExposeSecret::expose_secret);
+    match texts.any(|text: &str| text.trim().is_empty()) {
+        true => Err(StartError::EmptyStripeSecret),
+        false => Ok(secrets.clone()),
+    }
 }
 
 /// The operator's own list; nothing without one.

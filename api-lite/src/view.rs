@@ -3,6 +3,7 @@
 mod account;
 mod ar;
 mod generation;
+mod invoice;
 mod product;
 mod webhook;
 mod widget;
@@ -10,6 +11,7 @@ mod widget;
 pub(crate) use account::{QuotaView, UsageView};
 pub(crate) use ar::{ArView, SessionConfig, WidgetArView};
 pub(crate) use generation::{GenerationView, Page, attempts, describe};
+pub(crate) use invoice::{InvoiceDetail, InvoiceLinks, InvoicePage, InvoiceView};
 pub(crate) use product::{ProductView, ProductsView};
 pub(crate) use webhook::{
     DeliveriesPage, DeliveryDetail, Queued, Rotated, SecretsView, WebhookCreated, WebhookJobView,

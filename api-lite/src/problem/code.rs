@@ -50,6 +50,8 @@ codes! {
         "`cursor` is not the `next_cursor` of an earlier answer.";
     InvalidHeader, "invalid_header", BAD_REQUEST, "A header is not valid",
         "A header such as `Idempotency-Key` or `Prefer` cannot be used; `errors` names it.";
+    InvalidSignature, "invalid_signature", BAD_REQUEST, "The signature is not valid",
+        "An event that says it is Stripe's carries no signature under our endpoint's secret, or an old one; `detail` says which.";
     ConflictingCredentials, "conflicting_credentials", BAD_REQUEST, "Two different keys were sent",
         "`Authorization` and `X-API-Key` are both there and differ. Send one of them.";
     MissingCredentials, "missing_credentials", UNAUTHORIZED, "No key was sent",
@@ -68,6 +70,8 @@ codes! {
         "A publishable key works only in pages of the origins on its list.";
     NotPermitted, "not_permitted", FORBIDDEN, "The key may not do this",
         "A publishable key may create generations and read those of its own session, nothing else.";
+    InvalidLink, "invalid_link", FORBIDDEN, "The link is not valid",
+        "A signed address of a file has expired, or was not made by us; ask for the invoice again to get a new one.";
     SessionRequired, "session_required", FORBIDDEN, "A session is required",
         "With a publishable key, name the shopper's session: `?session_id=` or the header `X-Session-Id`.";
     BrandClosed, "brand_closed", FORBIDDEN, "The brand may not order",

@@ -22,6 +22,24 @@ impl FromRequestParts<App> for PublicIdPath {
     }
 }
 
+/// The `{id}` of an invoice's address.
+#[derive(Debug)]
+pub(crate) struct InvoicePath(pub(crate) Uuid);
+
+impl FromRequestParts<App> for InvoicePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        let Path(text) = path.map_err(|_| Code::NotFound)?;
+        // One way of writing it alone: an address is a name, and may be signed.
+        let id = Uuid::parse_str(&text)
+            .ok()
+            .filter(|id| id.to_string() == text);
+        Ok(Self(id.ok_or(Code::NotFound)?))
+    }
+}
+
 /// Longest id of an endpoint: the older platform's are shorter by far.
 const MAX_WEBHOOK_ID_BYTES: usize = 100;
 
