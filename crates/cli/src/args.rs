@@ -1,5 +1,7 @@
 //! The command line.
 
+mod selling;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -8,6 +10,8 @@ use providers::FetchConfig;
 use queue::QueueArgs;
 use secrecy::SecretString;
 use store::{DatabaseArgs, ObjectArgs, SealingKeys};
+
+pub(crate) use selling::{BillingProfileCommand, PlanCommand, SellerCommand, StripeCommand};
 
 /// Atelier, a job-processing cluster for AI image generation: the operator's command.
 #[derive(Debug, Parser)]
@@ -80,6 +84,26 @@ pub(crate) enum Command {
     Budget {
         #[command(subcommand)]
         command: BudgetCommand,
+    },
+    /// Who sells: what stands at the top of every invoice
+    Seller {
+        #[command(subcommand)]
+        command: SellerCommand,
+    },
+    /// Who stands on a brand's invoices as the buyer
+    BillingProfile {
+        #[command(subcommand)]
+        command: BillingProfileCommand,
+    },
+    /// What plans cost: dated, and only added to
+    Plan {
+        #[command(subcommand)]
+        command: PlanCommand,
+    },
+    /// What Stripe refused to do
+    Stripe {
+        #[command(subcommand)]
+        command: StripeCommand,
     },
     /// Jobs
     Job {

@@ -2,6 +2,7 @@
 
 use crate::args::{Args, Command};
 
+mod billing_profile;
 mod brand;
 mod budget;
 pub(crate) mod catalog;
@@ -11,10 +12,13 @@ mod import_bull;
 mod job;
 pub(crate) mod key;
 mod migrate;
+mod plan;
 mod policy;
 mod provider;
 mod render;
 mod sandbox;
+mod seller;
+mod stripe;
 
 /// Runs one command to its end.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -30,6 +34,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Policy { command } => policy::run(command).await,
         Command::Provider { command } => provider::run(command).await,
         Command::Budget { command } => budget::run(command).await,
+        Command::Seller { command } => seller::run(command).await,
+        Command::BillingProfile { command } => billing_profile::run(command).await,
+        Command::Plan { command } => plan::run(command).await,
+        Command::Stripe { command } => stripe::run(command).await,
         Command::Job { command } => job::run(command).await,
         Command::Doctor { database, queue } => doctor::run(&database, &queue).await,
         Command::Sandbox(args) => sandbox::run(args).await,

@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod demo;
 mod output;
+mod party_file;
 mod random;
 mod stores;
 

@@ -13,6 +13,7 @@
 )]
 
 mod arrows;
+mod billing_setup;
 mod catalog;
 mod cluster;
 mod commands;
@@ -20,6 +21,7 @@ mod demo;
 mod documents;
 mod fonts;
 mod import_bull;
+mod invoicing;
 mod moving;
 mod processes;
 mod render;
