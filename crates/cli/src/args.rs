@@ -1,6 +1,7 @@
 //! The command line.
 
 mod selling;
+pub(crate) mod webhook;
 
 use std::path::PathBuf;
 
@@ -104,6 +105,12 @@ pub(crate) enum Command {
     Stripe {
         #[command(subcommand)]
         command: StripeCommand,
+    },
+    /// Webhooks that are sent: endpoints, what they were told, repairs, and a receiver to try them with
+    #[command(after_help = webhook::WEBHOOK_HELP)]
+    Webhook {
+        #[command(subcommand)]
+        command: webhook::WebhookCommand,
     },
     /// Jobs
     Job {
@@ -307,6 +314,19 @@ pub(crate) struct DemoArgs {
         overrides_with = "catalog"
     )]
     pub(crate) catalog: PathBuf,
+
+    /// The master keys of sealed secrets: ID:KEY, separated by commas; made up for this run if not given
+    #[arg(
+        long,
+        env = "ATELIER_SEALING_KEYS",
+        hide_env_values = true,
+        value_name = "ID:KEY,…"
+    )]
+    pub(crate) sealing_keys: Option<SecretString>,
+
+    /// Networks that webhooks may be sent to although they are not public; this machine's own if not given
+    #[arg(long, env = "ATELIER_WEBHOOK_ALLOW_CIDRS", value_name = "CIDRS")]
+    pub(crate) webhook_allow_cidrs: Option<String>,
 
     /// Who draws: synthetic needs nothing; the others are called for real where their key is set
     /// (ATELIER_OPENAI_API_KEY, ATELIER_STABILITY_API_KEY, ATELIER_REPLICATE_API_TOKEN) and played by a sandbox where

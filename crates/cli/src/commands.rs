@@ -19,6 +19,7 @@ mod render;
 mod sandbox;
 mod seller;
 mod stripe;
+mod webhook;
 
 /// Runs one command to its end.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -38,6 +39,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::BillingProfile { command } => billing_profile::run(command).await,
         Command::Plan { command } => plan::run(command).await,
         Command::Stripe { command } => stripe::run(command).await,
+        Command::Webhook { command } => webhook::run(command).await,
         Command::Job { command } => job::run(command).await,
         Command::Doctor { database, queue } => doctor::run(&database, &queue).await,
         Command::Sandbox(args) => sandbox::run(args).await,

@@ -22,6 +22,7 @@ mod ready;
 mod seed;
 mod servers;
 mod summary;
+mod webhooks;
 
 /// Runs the demonstration until it is done (`--once`) or somebody ends it.
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
@@ -98,7 +99,9 @@ async fn set_up(args: &DemoArgs) -> anyhow::Result<Stage> {
         "starting api-lite, {} workers and the scheduler",
         args.workers
     ));
-    let fleet = fleet::Fleet::start(&servers, args.workers, &studio.settings).await?;
+    let mut settings = webhooks::settings(args)?;
+    settings.extend(studio.settings.iter().cloned());
+    let fleet = fleet::Fleet::start(&servers, args.workers, &settings).await?;
     seed::products(&servers, &seeded, &fleet.api_url, &products).await?;
     Ok(Stage {
         fleet,

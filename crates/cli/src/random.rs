@@ -3,9 +3,9 @@
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 
-/// Sixteen random bytes.
-pub(crate) fn bytes() -> anyhow::Result<[u8; 16]> {
-    let mut bytes = [0; 16];
+/// Random bytes.
+pub(crate) fn bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
     OsRng.try_fill_bytes(&mut bytes)?;
     Ok(bytes)
 }

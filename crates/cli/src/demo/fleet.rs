@@ -50,19 +50,20 @@ impl Fleet {
     pub(super) async fn start(
         servers: &Servers,
         workers: u8,
-        studio: &[(String, String)],
+        settings: &[(String, String)],
     ) -> anyhow::Result<Self> {
-        let studio = studio
+        let settings: Vec<(&str, &str)> = settings
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         let mut listen = vec![("ATELIER_API_LISTEN", "127.0.0.1:0")];
-        listen.extend(studio.clone());
+        listen.extend(&settings);
         let api = Starting::spawn(servers, "api-lite", 1, &listen)?;
         let (api, ready) = api.ready().await?;
         let api_url = address(&ready, "url")?;
         let mut told = vec![("ATELIER_PUBLIC_URL", api_url.as_str())];
-        told.extend(studio);
-        let mut starting = vec![Starting::spawn(servers, "scheduler", 1, &[])?];
+        told.extend(&settings);
+        let mut starting = vec![Starting::spawn(servers, "scheduler", 1, &settings)?];
         for number in 1..=workers {
             starting.push(Starting::spawn(servers, "worker", number, &told)?);
         }

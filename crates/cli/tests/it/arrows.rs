@@ -99,7 +99,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["providers", "scheduler"]),
     (
         "axum",
-        &["service", "api-lite", "scheduler", "testkit", "sandbox"],
+        &[
+            "service",
+            "api-lite",
+            "scheduler",
+            "testkit",
+            "sandbox",
+            "cli",
+        ],
     ),
 ];
 
