@@ -158,7 +158,7 @@ impl Dispatcher {
 
     /// Does a step while tries go on.
     async fn step(&mut self, plan: Plan) -> Done {
-        let recording = plan.record.clone();
+        let fates: Vec<Fate> = plan.record.tried.iter().map(|one| one.fate).collect();
         let mut step = Box::pin(step::run(self.hands.clone(), plan));
         let done = loop {
             tokio::select! {
@@ -167,7 +167,7 @@ impl Dispatcher {
             }
         };
         if done.unrecorded.is_empty() {
-            self.metrics.recorded(&recording, done.recorded);
+            self.metrics.recorded(&fates, done.recorded);
         }
         done
     }

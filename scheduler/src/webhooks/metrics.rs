@@ -4,7 +4,7 @@ use domain::webhook_policy::AttemptFault;
 use service::metrics::{
     Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, SECONDS, SECONDS_SLOW,
 };
-use store::webhooks::tries::{Batch, Fate, Recorded};
+use store::webhooks::tries::{Fate, Recorded};
 
 use super::sender::Answer;
 
@@ -50,10 +50,10 @@ impl WebhookMetrics {
             .observe(answer.duration.as_secs_f64());
     }
 
-    /// `batch` was written as `recorded` says.
-    pub(super) fn recorded(&self, batch: &Batch, recorded: Recorded) {
-        for one in &batch.tried {
-            let outcome = match one.fate {
+    /// Tries with these fates were written as `recorded` says.
+    pub(super) fn recorded(&self, fates: &[Fate], recorded: Recorded) {
+        for fate in fates {
+            let outcome = match fate {
                 Fate::Delivered => "delivered",
                 Fate::Again(_) => "again",
                 Fate::Exhausted => "exhausted",
