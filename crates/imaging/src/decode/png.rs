@@ -1,11 +1,14 @@
 //! PNG: every colour type and depth, interlaced or not.
 //!
-//! [`chunks`] has walked the file before the decoder sees it: checksums are verified there, so the
-//! decoder need not; profiles and texts are never inflated by it. Rows are decoded one at a time,
-//! which keeps memory at the finished picture plus two rows, and stops at the last row: whatever a
-//! stream still holds behind it, gigabytes if its author likes, is not looked at.
+//! [`chunks`] has walked the file before a decoder sees it: checksums are verified there, so the
+//! decoder need not; profiles and texts are never inflated by it. The usual layout is read by
+//! [`rows`], everything else by the `png` crate. Either decodes a few rows at a time, which keeps
+//! memory at the finished picture and a window, and stops at the last row: whatever a stream still
+//! holds behind it, gigabytes if its author likes, is not looked at.
 
 mod chunks;
+mod rows;
+mod unfilter;
 
 use std::io::Cursor;
 
@@ -54,7 +57,10 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Ima
         report.note(DecodeNote::ChunkDamaged);
     }
     let conversion = conversion(&chunks, limits, &mut report);
-    let mut rows = rows(bytes, &chunks)?;
+    let mut rows = match chunks.usual_bytes_per_pixel() {
+        Some(bytes_per_pixel) => usual_rows(&chunks, bytes_per_pixel)?,
+        None => any_rows(bytes, &chunks)?,
+    };
     if let Some(conversion) = conversion {
         conversion.apply(&mut rows.samples)?;
     }
@@ -71,7 +77,22 @@ struct Rows {
     samples_per_pixel: usize,
 }
 
-fn rows(bytes: &[u8], chunks: &Chunks<'_>) -> Result<Rows, ImagingError> {
+fn usual_rows(chunks: &Chunks<'_>, bytes_per_pixel: usize) -> Result<Rows, ImagingError> {
+    let (stride, height) = (
+        chunks.width as usize * bytes_per_pixel,
+        chunks.height as usize,
+    );
+    let samples = match bytes_per_pixel {
+        3 => rows::read::<3>(&chunks.data, stride, height)?,
+        _ => rows::read::<4>(&chunks.data, stride, height)?,
+    };
+    Ok(Rows {
+        samples,
+        samples_per_pixel: bytes_per_pixel,
+    })
+}
+
+fn any_rows(bytes: &[u8], chunks: &Chunks<'_>) -> Result<Rows, ImagingError> {
     let budget = Limits {
         bytes: DECODER_BYTES,
     };

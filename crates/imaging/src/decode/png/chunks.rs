@@ -20,8 +20,12 @@ pub(super) struct Chunks<'a> {
     pub(super) interlaced: bool,
     pub(super) has_transparency: bool,
     pub(super) animated: bool,
+    /// The bodies of the `IDAT` chunks, one zlib stream together.
+    pub(super) data: Vec<&'a [u8]>,
     /// Bytes of all `IDAT` chunks.
-    pub(super) data_bytes: usize,
+    data_bytes: usize,
+    /// Something else came after an `IDAT`.
+    data_ended: bool,
     pub(super) exif: Option<&'a [u8]>,
     pub(super) iccp: Option<&'a [u8]>,
     pub(super) cicp: Option<CodePoints>,
@@ -43,6 +47,16 @@ impl Chunks<'_> {
             3 => SampleLayout::Palette,
             4 => SampleLayout::GreyAlpha,
             _ => SampleLayout::Rgba,
+        }
+    }
+
+    /// Three or four where the samples are RGB or RGBA of eight bits, in order, and mean themselves.
+    pub(super) fn usual_bytes_per_pixel(&self) -> Option<usize> {
+        match (self.color_type, self.bits) {
+            _ if self.interlaced || self.has_transparency => None,
+            (2, 8) => Some(3),
+            (6, 8) => Some(4),
+            _ => None,
         }
     }
 
@@ -160,8 +174,8 @@ fn header(chunks: &mut Chunks<'_>, chunk: &Chunk<'_>) -> Result<(), ImagingError
         h3,
         bits,
         color_type,
-        _,
-        _,
+        compression,
+        filter,
         interlace,
     ] = body;
     chunks.width = u32::from_be_bytes([w0, w1, w2, w3]);
@@ -174,10 +188,13 @@ fn header(chunks: &mut Chunks<'_>, chunk: &Chunk<'_>) -> Result<(), ImagingError
         2 | 4 | 6 => matches!(bits, 8 | 16),
         _ => false,
     };
-    match legal {
-        true => Ok(()),
-        false => Err(fault("a sample layout that does not exist")),
+    if !legal {
+        return Err(fault("a sample layout that does not exist"));
     }
+    if compression != 0 || filter != 0 || interlace > 1 {
+        return Err(fault("a method that does not exist"));
+    }
+    Ok(())
 }
 
 impl<'a> Chunks<'a> {
@@ -188,9 +205,16 @@ impl<'a> Chunks<'a> {
         limits: &DecodeLimits,
     ) -> Result<(), ImagingError> {
         let body = chunk.body;
+        if chunk.kind != b"IDAT" && !self.data.is_empty() {
+            self.data_ended = true;
+        }
         match chunk.kind {
             b"IHDR" if count > 1 => return Err(fault("two headers")),
-            b"IDAT" => self.data_bytes += body.len(),
+            b"IDAT" if self.data_ended => return Err(fault("its pixels are in two places")),
+            b"IDAT" => {
+                self.data_bytes += body.len();
+                self.data.push(body);
+            }
             b"acTL" => self.animated = true,
             b"tRNS" => self.has_transparency = true,
             b"eXIf" => {
