@@ -5,6 +5,7 @@
 //! its render style there, and is blended once.
 
 mod blur;
+mod canvas;
 mod field;
 mod place;
 mod plan;
@@ -12,6 +13,7 @@ mod relief;
 mod report;
 mod style;
 mod surface;
+mod turned;
 
 pub use domain::RenderStyle;
 pub use plan::{Area, Base, Composition, Content, Layer, PictureLayer, TextLayer};
@@ -20,6 +22,8 @@ pub use report::{LayerReport, Report, TextReport};
 pub use style::{Align, Arc, ArcSide, Blend, Color, Fit, VerticalAlign};
 
 use tiny_skia::{Pixmap, PixmapPaint, Transform};
+
+use canvas::Canvas;
 
 use crate::{Fonts, ImagingError, Picture};
 
@@ -32,49 +36,53 @@ use crate::{Fonts, ImagingError, Picture};
 /// drawn half.
 pub fn compose(plan: &Composition, fonts: &Fonts) -> Result<(Picture, Report), ImagingError> {
     plan.check()?;
-    let mut canvas = surface::blank(plan.width, plan.height)?;
-    canvas.fill(plan.background.skia());
-    if let Some(base) = &plan.base {
-        draw_base(&mut canvas, base)?;
-    }
+    let mut canvas = match Canvas::of_base(plan) {
+        Some(canvas) => canvas,
+        None => {
+            let mut canvas = Canvas::new(plan.width, plan.height, plan.background)?;
+            if let Some(base) = &plan.base {
+                draw_base(&mut canvas, base)?;
+            }
+            canvas
+        }
+    };
     let mut report = Report::default();
     for layer in &plan.layers {
         report.layers.push(draw_layer(&mut canvas, layer, fonts)?);
     }
-    let picture = Picture::from_premultiplied_rgba(plan.width, plan.height, canvas.take())?;
-    Ok((picture, report))
+    Ok((canvas.finish()?, report))
 }
 
-fn draw_base(canvas: &mut Pixmap, base: &Base) -> Result<(), ImagingError> {
+fn draw_base(canvas: &mut Canvas, base: &Base) -> Result<(), ImagingError> {
     let area = Area {
         x: 0.0,
         y: 0.0,
-        width: f64::from(canvas.width()),
-        height: f64::from(canvas.height()),
+        width: f64::from(canvas.width),
+        height: f64::from(canvas.height),
         rotation_degrees: 0.0,
     };
-    surface::draw_picture(canvas, Transform::identity(), area, &base.picture, base.fit)
+    canvas.draw(canvas.whole(), |pixels| {
+        surface::draw_picture(pixels, Transform::identity(), area, &base.picture, base.fit)
+    })
 }
 
 fn draw_layer(
-    canvas: &mut Pixmap,
+    canvas: &mut Canvas,
     layer: &Layer,
     fonts: &Fonts,
 ) -> Result<LayerReport, ImagingError> {
-    let (width, height) = (canvas.width(), canvas.height());
+    let (width, height) = (canvas.width, canvas.height);
     let drawn = surface::draw(layer, fonts, width, height)?;
     if let Some(surface) = drawn.surface {
-        if layer.style == RenderStyle::Print {
-            print(canvas, &surface, layer);
-        } else {
-            relief::draw(
-                canvas,
-                &surface,
-                layer,
-                drawn.depth_px,
-                has_own_color(layer),
-            );
-        }
+        canvas.draw(surface.part(), |below| {
+            if layer.style == RenderStyle::Print {
+                print(below, &surface.pixels, layer);
+            } else {
+                let own_color = has_own_color(layer);
+                relief::draw(below, &surface.pixels, layer, drawn.depth_px, own_color);
+            }
+            Ok(())
+        })?;
     }
     Ok(LayerReport {
         id: layer.id.clone(),
@@ -83,21 +91,13 @@ fn draw_layer(
     })
 }
 
-fn print(canvas: &mut Pixmap, surface: &surface::Surface, layer: &Layer) {
+fn print(below: &mut Pixmap, pixels: &Pixmap, layer: &Layer) {
     let paint = PixmapPaint {
         opacity: layer.opacity,
         blend_mode: layer.blend.mode(),
         ..PixmapPaint::default()
     };
-    let (x, y) = surface.origin;
-    canvas.draw_pixmap(
-        x,
-        y,
-        surface.pixels.as_ref(),
-        &paint,
-        Transform::identity(),
-        None,
-    );
+    below.draw_pixmap(0, 0, pixels.as_ref(), &paint, Transform::identity(), None);
 }
 
 /// Text without a colour is of the product's own material.

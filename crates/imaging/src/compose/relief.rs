@@ -14,7 +14,6 @@ use tiny_skia::{Pixmap, PremultipliedColorU8};
 use super::blur::{Plane, box_blur, soften};
 use super::field::signed_distance;
 use super::style::blended;
-use super::surface::Surface;
 use super::{Blend, Layer, RenderStyle};
 
 /// The light on a relief.
@@ -199,11 +198,11 @@ impl Material {
     }
 }
 
-/// Lays a layer with relief on the canvas. `own_color` is false where the layer is to have the
-/// product's material.
+/// Lays a layer with relief on what is below it, which has its size. `own_color` is false where the
+/// layer is to have the product's material.
 pub(super) fn draw(
     canvas: &mut Pixmap,
-    surface: &Surface,
+    surface: &Pixmap,
     layer: &Layer,
     depth_px: f32,
     own_color: bool,
@@ -211,38 +210,21 @@ pub(super) fn draw(
     let Some(finish) = finish(layer.style) else {
         return;
     };
-    let under = under(canvas, surface);
+    let under: Vec<Rgba> = canvas.pixels().iter().map(|&p| straight(p)).collect();
     let scene = scene(surface, &under, layer, finish, depth_px);
-    let width = surface.pixels.width() as usize;
-    let canvas_width = canvas.width() as usize;
-    let (left, top) = (surface.origin.0 as usize, surface.origin.1 as usize);
-    for (index, (&above, &below)) in surface.pixels.pixels().iter().zip(&under).enumerate() {
+    let width = surface.width() as usize;
+    let pixels = surface.pixels().iter().zip(&under);
+    for (index, (to, (&above, &below))) in canvas.pixels_mut().iter_mut().zip(pixels).enumerate() {
         let (x, y) = (index % width, index / width);
         let color = if own_color { Some(above) } else { None };
         if let Some(lit) = scene.lit(x, y, color, below) {
-            let lit = mixed(below, lit, layer.opacity);
-            canvas.pixels_mut()[(top + y) * canvas_width + left + x] = packed(lit);
+            *to = packed(mixed(below, lit, layer.opacity));
         }
     }
 }
 
 /// Straight red, green and blue from 0 to 1, and alpha.
 type Rgba = [f32; 4];
-
-fn under(canvas: &Pixmap, surface: &Surface) -> Vec<Rgba> {
-    let (left, top) = (surface.origin.0 as usize, surface.origin.1 as usize);
-    let (width, height) = (
-        surface.pixels.width() as usize,
-        surface.pixels.height() as usize,
-    );
-    let canvas_width = canvas.width() as usize;
-    let pixels = canvas.pixels();
-    let row = |y: usize| {
-        let start = (top + y) * canvas_width + left;
-        pixels[start..start + width].iter().map(|&p| straight(p))
-    };
-    (0..height).flat_map(row).collect()
-}
 
 fn straight(pixel: PremultipliedColorU8) -> Rgba {
     let alpha = f32::from(pixel.alpha()) / 255.0;
@@ -284,16 +266,13 @@ fn luminance([r, g, b, _]: Rgba) -> f32 {
 }
 
 fn scene<'s>(
-    surface: &Surface,
+    surface: &Pixmap,
     under: &[Rgba],
     layer: &'s Layer,
     finish: Finish,
     depth_px: f32,
 ) -> Scene<'s> {
-    let (width, height) = (
-        surface.pixels.width() as usize,
-        surface.pixels.height() as usize,
-    );
+    let (width, height) = (surface.width() as usize, surface.height() as usize);
     let plane = |samples: Vec<f32>| Plane {
         width,
         height,
@@ -301,7 +280,6 @@ fn scene<'s>(
     };
     let coverage = plane(
         surface
-            .pixels
             .pixels()
             .iter()
             .map(|pixel| f32::from(pixel.alpha()) / 255.0)

@@ -5,9 +5,9 @@ use tiny_skia::{
     Shader, SpreadMode, Transform,
 };
 
-use super::place::place;
-use super::relief;
+use super::place::{PixelRect, place};
 use super::{Area, Color, Content, Fit, Layer, RenderStyle, TextReport};
+use super::{relief, turned};
 use crate::resize::{resize, resize_crop};
 use crate::text::{PlacedImage, TextBlock, layout};
 
@@ -19,6 +19,18 @@ use crate::{Fonts, ImagingError, Picture};
 pub(super) struct Surface {
     pub(super) pixels: Pixmap,
     pub(super) origin: (i32, i32),
+}
+
+impl Surface {
+    /// The output's pixels under it.
+    pub(super) fn part(&self) -> PixelRect {
+        PixelRect {
+            x: self.origin.0,
+            y: self.origin.1,
+            width: self.pixels.width(),
+            height: self.pixels.height(),
+        }
+    }
 }
 
 /// A drawn layer; no surface where nothing of it lies on the output.
@@ -188,17 +200,12 @@ pub(super) fn draw_picture(
         return Ok(());
     }
     let transform = transform.pre_translate(placement.offset_x, placement.offset_y);
-    let (width, height) = (scaled.width() as f32, scaled.height() as f32);
-    let samples = scaled.premultiplied_rgba();
-    let source = pixmap(&samples, &scaled)?;
-    let shader = Pattern::new(
-        source,
-        SpreadMode::Pad,
-        FilterQuality::Bicubic,
-        1.0,
-        Transform::identity(),
-    );
-    fill_rect(pixels, (width, height), &paint_with(shader), transform);
+    let source = turned::Source {
+        samples: &scaled.premultiplied_rgba(),
+        width: scaled.width(),
+        height: scaled.height(),
+    };
+    turned::draw(pixels, transform, &source);
     Ok(())
 }
 
