@@ -1,11 +1,12 @@
 //! Changing size: Lanczos3 on premultiplied samples.
 
 mod bands;
+mod filter;
 
 use std::cell::RefCell;
 
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::{ImagingError, Picture, Samples};
 use bands::Source;
@@ -141,7 +142,8 @@ pub(crate) fn resize_crop(
         pixel: picture.pixel_type(),
         straight: false,
     };
-    let mut samples = if rows_collide(source, crop, height) {
+    let rows_for_one = crop.height / f64::from(height);
+    let mut samples = if rows_collide(source, rows_for_one) || rows_for_one >= bands::HALVED_FROM {
         banded(source, crop, width, height)?
     } else {
         at_once(source, crop, width, height)?
@@ -155,18 +157,18 @@ pub(crate) fn resize_crop(
 
 /// Whether the rows that one output row is made of drive each other out of the cache: they are a
 /// multiple of half a page apart and too many.
-fn rows_collide(source: Source<'_>, crop: Crop, height: u32) -> bool {
+fn rows_collide(source: Source<'_>, rows_for_one: f64) -> bool {
     const HALF_PAGE: usize = 2048;
     let row_len = source.width as usize * source.pixel.size();
-    row_len.is_multiple_of(HALF_PAGE) && crop.height >= 2.0 * f64::from(height)
+    row_len.is_multiple_of(HALF_PAGE) && rows_for_one >= 2.0
 }
 
-fn options(crop: Crop) -> ResizeOptions {
+fn options(crop: Crop) -> Result<ResizeOptions, ImagingError> {
     // The samples are premultiplied already, so the resizer must not do it again.
-    ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+    Ok(ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(filter::lanczos()?))
         .crop(crop.x, crop.y, crop.width, crop.height)
-        .use_alpha(false)
+        .use_alpha(false))
 }
 
 fn at_once(
@@ -178,32 +180,23 @@ fn at_once(
     let view = ImageRef::new(source.width, source.height, source.samples, source.pixel)
         .map_err(|error| ImagingError::internal("reading samples", error))?;
     let mut target = Image::new(width, height, source.pixel);
+    let options = options(crop)?;
     RESIZER
-        .with_borrow_mut(|resizer| resizer.resize(&view, &mut target, &options(crop)))
+        .with_borrow_mut(|resizer| resizer.resize(&view, &mut target, &options))
         .map_err(|error| ImagingError::internal("resizing", error))?;
     Ok(target.into_vec())
 }
 
-/// The same in two passes, the first of them in bands.
+/// The same a part at a time.
 fn banded(
     source: Source<'_>,
     crop: Crop,
     width: u32,
     height: u32,
 ) -> Result<Vec<u8>, ImagingError> {
-    RESIZER.with_borrow_mut(|resizer| {
-        let rows = bands::shrink_rows(source, crop, height, &options(crop), resizer)?;
-        let across = Crop {
-            y: 0.0,
-            height: f64::from(height),
-            ..crop
-        };
-        let mut target = Image::new(width, height, source.pixel);
-        resizer
-            .resize(&rows, &mut target, &options(across))
-            .map_err(|error| ImagingError::internal("resizing", error))?;
-        Ok(target.into_vec())
-    })
+    let options = options(crop)?;
+    RESIZER
+        .with_borrow_mut(|resizer| bands::shrink(source, crop, (width, height), &options, resizer))
 }
 
 /// Lanczos overshoots: a colour sample may come out above its alpha, which no premultiplied pixel
