@@ -131,7 +131,7 @@ fn sample(source: &Source<'_>, u: i64, v: i64, coverage: u16) -> PremultipliedCo
     let [first, second]: [u64; 2] = cast(sums);
     let sum: i16x8 = sums + cast::<[u64; 2], i16x8>([second, first]);
     // A half to round, and what four products lost by being cut.
-    let rounded: i16x8 = (sum + i16x8::splat(16 + 2)) >> 5_i32;
+    let rounded: i16x8 = (kept_opaque(sum) + i16x8::splat(16 + 2)) >> 5_i32;
     let [bytes, ..]: [[u8; 4]; 4] = cast(u8x16::narrow_i16x8(rounded, rounded));
     let [r, g, b, a] = match coverage {
         256.. => bytes,
@@ -140,6 +140,20 @@ fn sample(source: &Source<'_>, u: i64, v: i64, coverage: u16) -> PremultipliedCo
     // A cubic overshoots, and no sample may be above its alpha.
     PremultipliedColorU8::from_rgba(r.min(a), g.min(a), b.min(a), a)
         .unwrap_or(PremultipliedColorU8::TRANSPARENT)
+}
+
+/// Where the cubic overshoots an opaque edge, alpha is cut at 255, and its colours have to shrink with
+/// it: cut alone, they would come out lighter than the picture is anywhere.
+fn kept_opaque(sum: i16x8) -> i16x8 {
+    const OPAQUE: i16 = 255 << 5;
+    let samples = sum.to_array();
+    let alpha = samples[3];
+    // What rounds to 255 is left as it is.
+    if alpha < OPAQUE + 16 {
+        return sum;
+    }
+    let shrunk = |sample: i16| (i32::from(sample) * i32::from(OPAQUE) / i32::from(alpha)) as i16;
+    i16x8::from(samples.map(shrunk))
 }
 
 /// Four rows of four pixels, the second of each at or before the place. Beyond an edge stands the

@@ -110,15 +110,15 @@ fn part<const BPP: usize>(
     let out = out.get_mut(range).unwrap_or_default();
     let pixels = raw.as_chunks::<BPP>().0.iter().zip(up.as_chunks::<BPP>().0);
     for (to, (raw, up)) in out.as_chunks_mut::<BPP>().0.iter_mut().zip(pixels) {
-        for channel in 0..BPP {
+        *to = std::array::from_fn(|channel| {
             let (a, b, c) = (left[channel], up[channel], corner[channel]);
             let guess = match row.filter {
                 Filter::Sub => a,
                 Filter::Average => ((u16::from(a) + u16::from(b)) / 2) as u8,
                 _ => paeth(a, b, c),
             };
-            to[channel] = raw[channel].wrapping_add(guess);
-        }
+            raw[channel].wrapping_add(guess)
+        });
         (left, corner) = (*to, *up);
     }
 }
