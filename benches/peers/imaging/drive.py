@@ -21,6 +21,9 @@ HERE = Path(__file__).parent
 COMPOSED = ("compose_two_zones", "compose_done")
 # Likeness to the reference, as a part of what the format leaves of it, below which two sides did not make the same picture.
 MIN_SSIM = 0.98
+# How much less than sharp's at its best settings Atelier's may be: a rule relative to what a format keeps must not let
+# a worse picture win.
+MAX_LESS_ALIKE = 0.005
 # How far the bytes of Atelier's files may be from those of sharp's at its best settings.
 MAX_BYTES_APART = 0.10
 
@@ -92,6 +95,10 @@ def check(workload, commands, arguments):
                     faults.append(text)
                 else:
                     notes.append(text)
+    for name, alike in likeness.get("atelier", {}).items():
+        theirs = likeness.get("sharp", {}).get(name, 0)
+        if alike < theirs - MAX_LESS_ALIKE:
+            faults.append(f"{workload}: Atelier's {name} is like the reference by {alike:.4f}, sharp's by {theirs:.4f}")
     apart = sizes["atelier"] / sizes["sharp"] - 1
     if abs(apart) > MAX_BYTES_APART:
         faults.append(f"{workload}: Atelier's files differ by {apart:+.0%} in bytes from sharp's")
