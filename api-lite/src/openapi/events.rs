@@ -36,7 +36,17 @@ const HEADERS: &[(&str, &str, bool)] = &[
     (
         "x-luneo-signature",
         "With `payload_format` `origin` alone: the older platform's signature, the hexadecimal HMAC-SHA256 \
-         of the body under the secret's text. It holds no time; check `webhook-signature` instead",
+         of the body under the text of the newest secret. It holds no time; check `webhook-signature` instead",
+        false,
+    ),
+    (
+        "x-luneo-event",
+        "With `payload_format` `origin` alone: the event's type",
+        false,
+    ),
+    (
+        "x-luneo-delivery",
+        "With `payload_format` `origin` alone: the same as `webhook-id`",
         false,
     ),
 ];
