@@ -23,7 +23,7 @@ use crate::openai::endpoint::{Drawn, Endpoint};
 use crate::openai::order::Order;
 use crate::openai::prepare_images;
 use crate::picture::media_type;
-use crate::provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
+use crate::provider::{Finished, Provider, Submitted};
 use crate::request::ImageRequest;
 use crate::wire::Prepared;
 
@@ -160,30 +160,5 @@ impl Provider for Compatible {
             Drawn::At(url) => self.fetch(&url, finished).await?,
         };
         Ok(Submitted::Finished(finished))
-    }
-
-    async fn poll(
-        &self,
-        _provider_ref: &str,
-        _call: CallContext<'_>,
-    ) -> Result<Polled, ProviderError> {
-        let detail = "these calls are not polled";
-        Err(ProviderError::invalid(self.name, detail))
-    }
-
-    async fn cancel(
-        &self,
-        _provider_ref: &str,
-        _call: CallContext<'_>,
-    ) -> Result<Canceled, ProviderError> {
-        Ok(Canceled::Unsupported)
-    }
-
-    async fn reconcile(
-        &self,
-        _open: &OpenAttempt,
-        _call: CallContext<'_>,
-    ) -> Result<Reconciled, ProviderError> {
-        Ok(Reconciled::Unknown)
     }
 }

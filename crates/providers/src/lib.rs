@@ -58,4 +58,4 @@ pub use replicate::{Replicate, ReplicateConfig, ReplicateRow, SizeInput};
 pub use request::{Background, ImageRequest, InputImage, Operation, OperationKind, seed_of};
 pub use stability::{Stability, StabilityConfig};
 pub use synthetic::{Failure, FailurePlan, PlanError, Synthetic};
-pub use wire::Prepared;
+pub use wire::{Prepared, Upload};

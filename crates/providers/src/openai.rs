@@ -28,7 +28,7 @@ use crate::config::{ConfigError, OpenAiConfig};
 use crate::credential::CallContext;
 use crate::error::{ErrorKind, ProviderError};
 use crate::models::{Model, ModelError, ModelRegistry, ModelRow, Recovery, Resolved, micros};
-use crate::provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
+use crate::provider::{Canceled, Finished, Polled, Provider, Submitted};
 use crate::rate::RateHints;
 use crate::request::{ImageRequest, Operation};
 use crate::transport::{self, Answer, Call};
@@ -105,6 +105,7 @@ impl OpenAi {
             content_type: "application/json".to_owned(),
             headers,
             body,
+            uploads: Vec::new(),
             notes: order.notes,
         })
     }
@@ -285,16 +286,6 @@ impl Provider for OpenAi {
             _ => Err(self.unanswered(&answer)),
         }
     }
-
-    /// OpenAI has neither an idempotency key nor a list of calls. A background call whose id was lost
-    /// is as lost as any other.
-    async fn reconcile(
-        &self,
-        _open: &OpenAttempt,
-        _call: CallContext<'_>,
-    ) -> Result<Reconciled, ProviderError> {
-        Ok(Reconciled::Unknown)
-    }
 }
 
 fn finished(standing: Standing, provider_ref: &str, rate: RateHints) -> Polled {
@@ -361,6 +352,7 @@ pub(crate) fn prepare_images(
         content_type,
         headers,
         body,
+        uploads: Vec::new(),
         notes: order.notes,
     })
 }

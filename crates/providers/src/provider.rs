@@ -91,38 +91,46 @@ pub trait Provider: Send + Sync + 'static {
     ) -> Result<Submitted, ProviderError>;
 
     /// Asks for the picture of an accepted call, and brings it when it is there. May be cancelled
-    /// and repeated: it never starts work.
+    /// and repeated: it never starts work. Where every call ends with its answer, there is nothing to
+    /// poll, and a reference can only be another provider's.
     ///
     /// # Errors
     /// Classified. Failing to ask keeps the attempt open
     /// ([`Next::PollAfter`](crate::Next::PollAfter)).
     async fn poll(
         &self,
-        provider_ref: &str,
-        call: CallContext<'_>,
-    ) -> Result<Polled, ProviderError>;
+        _provider_ref: &str,
+        _call: CallContext<'_>,
+    ) -> Result<Polled, ProviderError> {
+        let detail = "every call ends with its answer, none is polled";
+        Err(ProviderError::invalid(self.name(), detail))
+    }
 
-    /// Asks the provider to stop an accepted call. May be cancelled and repeated.
+    /// Asks the provider to stop an accepted call. May be cancelled and repeated. Most cannot.
     ///
     /// # Errors
     /// Classified, as for [`poll`](Self::poll).
     async fn cancel(
         &self,
-        provider_ref: &str,
-        call: CallContext<'_>,
-    ) -> Result<Canceled, ProviderError>;
+        _provider_ref: &str,
+        _call: CallContext<'_>,
+    ) -> Result<Canceled, ProviderError> {
+        Ok(Canceled::Unsupported)
+    }
 
     /// Finds out what became of an attempt whose submit had no answer. May be cancelled and
-    /// repeated.
+    /// repeated. Most have no way to tell.
     ///
     /// # Errors
     /// Classified: failing to ask keeps the attempt open. "The provider cannot tell" is not an
     /// error but [`Reconciled::Unknown`].
     async fn reconcile(
         &self,
-        open: &OpenAttempt,
-        call: CallContext<'_>,
-    ) -> Result<Reconciled, ProviderError>;
+        _open: &OpenAttempt,
+        _call: CallContext<'_>,
+    ) -> Result<Reconciled, ProviderError> {
+        Ok(Reconciled::Unknown)
+    }
 }
 
 /// The answer to a submit.

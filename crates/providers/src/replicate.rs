@@ -14,14 +14,13 @@ mod list;
 mod prediction;
 mod refusal;
 mod target;
+mod upload;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-
+use http::{Method, StatusCode};
 use url::Url;
 
 pub use self::config::ReplicateConfig;
@@ -31,7 +30,7 @@ use self::file::Files;
 use self::prediction::Prediction;
 use crate::config::ConfigError;
 use crate::credential::CallContext;
-use crate::error::{ErrorKind, Next, ProviderError};
+use crate::error::{ErrorKind, ProviderError};
 use crate::models::{Model, ModelError, ModelRegistry, Resolved};
 use crate::provider::{Canceled, OpenAttempt, Polled, Provider, Reconciled, Submitted};
 use crate::request::ImageRequest;
@@ -76,7 +75,7 @@ impl Replicate {
         let question = Call {
             method: Method::GET,
             path,
-            headers: headers(&call)?,
+            headers: transport::authorized(NAME, &call)?,
             body: bytes::Bytes::new(),
         };
         let sent = self.transport.send(question, call.deadline).await;
@@ -140,16 +139,13 @@ impl Provider for Replicate {
         prepared: Prepared,
         call: CallContext<'_>,
     ) -> Result<Submitted, ProviderError> {
-        let mut headers = headers(&call)?;
-        if let Ok(value) = HeaderValue::from_str(&prepared.content_type) {
-            headers.insert(CONTENT_TYPE, value);
-        }
-        transport::add_headers(&mut headers, &prepared.headers);
+        let body = self.uploaded(&prepared, &call).await?;
+        let headers = transport::headers_of(NAME, &prepared, &call)?;
         let order = Call {
             method: prepared.method,
             path: &prepared.path,
             headers,
-            body: prepared.body,
+            body,
         };
         match self.transport.send(order, call.deadline).await {
             Ok(answer) if answer.status.is_success() => accepted(&answer),
@@ -199,7 +195,7 @@ impl Provider for Replicate {
         let order = Call {
             method: Method::POST,
             path: &path,
-            headers: headers(&call)?,
+            headers: transport::authorized(NAME, &call)?,
             body: bytes::Bytes::new(),
         };
         let sent = self.transport.send(order, call.deadline).await;
@@ -245,14 +241,6 @@ fn accepted(answer: &Answer) -> Result<Submitted, ProviderError> {
         provider_ref: prediction.id,
         rate: refusal::rate(&answer.headers, None),
     })
-}
-
-fn headers(call: &CallContext<'_>) -> Result<HeaderMap, ProviderError> {
-    let key = transport::bearer(call.credential.expose()).map_err(|_| {
-        let detail = "the key cannot be sent in a header";
-        ProviderError::not_sent(NAME, ErrorKind::Auth, Next::OtherKey, detail)
-    })?;
-    Ok(HeaderMap::from_iter([(AUTHORIZATION, key)]))
 }
 
 /// The path of a prediction; the id comes from outside, so it is looked at before it becomes a path.

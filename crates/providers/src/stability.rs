@@ -2,7 +2,7 @@
 //!
 //! One picture a call, and it comes with the answer or never: there is neither a key that would make a
 //! repeat harmless nor a list to look a call up in. So a lost answer stays unknown
-//! ([`Reconciled::Unknown`]), and the brand's policy decides.
+//! ([`Reconciled::Unknown`](crate::Reconciled::Unknown)), and the brand's policy decides.
 //!
 //! The picture is asked for as bytes (`Accept: image/*`) and not as base64 in JSON: a third less to
 //! read, and what the JSON says besides stands in headers (`finish-reason`, `seed`). An answer in
@@ -15,16 +15,14 @@ mod words;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use http::HeaderMap;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 
 pub use self::config::StabilityConfig;
 
 use crate::config::ConfigError;
 use crate::credential::CallContext;
-use crate::error::{ErrorKind, Next, ProviderError};
+use crate::error::ProviderError;
 use crate::models::{Model, ModelError, ModelRegistry, Resolved};
-use crate::provider::{Canceled, OpenAttempt, Polled, Provider, Reconciled, Submitted};
+use crate::provider::{Provider, Submitted};
 use crate::request::ImageRequest;
 use crate::rows::Rows;
 use crate::transport::{self, Call, Transport};
@@ -86,65 +84,14 @@ impl Provider for Stability {
         let Some(found) = self.rows.find(&prepared.model) else {
             return Err(ProviderError::invalid(NAME, "no such model"));
         };
-        let sent = self
-            .transport
-            .send(
-                Call {
-                    method: prepared.method,
-                    path: &prepared.path,
-                    headers: headers(&prepared.content_type, &prepared.headers, &call)?,
-                    body: prepared.body,
-                },
-                call.deadline,
-            )
-            .await;
+        let headers = transport::headers_of(NAME, &prepared, &call)?;
+        let order = Call {
+            method: prepared.method,
+            path: &prepared.path,
+            headers,
+            body: prepared.body,
+        };
+        let sent = self.transport.send(order, call.deadline).await;
         answer::read(sent, &found.model, prepared.price, prepared.notes).map(Submitted::Finished)
     }
-
-    /// Nothing is ever accepted for later.
-    async fn poll(
-        &self,
-        _provider_ref: &str,
-        _call: CallContext<'_>,
-    ) -> Result<Polled, ProviderError> {
-        let detail = "every call ends with its answer, none is polled";
-        Err(ProviderError::invalid(NAME, detail))
-    }
-
-    async fn cancel(
-        &self,
-        _provider_ref: &str,
-        _call: CallContext<'_>,
-    ) -> Result<Canceled, ProviderError> {
-        Ok(Canceled::Unsupported)
-    }
-
-    async fn reconcile(
-        &self,
-        _open: &OpenAttempt,
-        _call: CallContext<'_>,
-    ) -> Result<Reconciled, ProviderError> {
-        Ok(Reconciled::Unknown)
-    }
-}
-
-fn headers(
-    content_type: &str,
-    own: &[(&'static str, String)],
-    call: &CallContext<'_>,
-) -> Result<HeaderMap, ProviderError> {
-    let unusable = |_| {
-        let detail = "the key cannot be sent in a header";
-        ProviderError::not_sent(NAME, ErrorKind::Auth, Next::OtherKey, detail)
-    };
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        AUTHORIZATION,
-        transport::bearer(call.credential.expose()).map_err(unusable)?,
-    );
-    if let Ok(value) = HeaderValue::from_str(content_type) {
-        headers.insert(CONTENT_TYPE, value);
-    }
-    transport::add_headers(&mut headers, own);
-    Ok(headers)
 }

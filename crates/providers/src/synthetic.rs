@@ -42,7 +42,7 @@ use crate::models::{
     Charged, ControlSyntax, MaskConvention, Model, ModelRow, NegativePrompt, Price, PriceBasis,
     Recovery, Sizes,
 };
-use crate::provider::{Canceled, Finished, OpenAttempt, Polled, Provider, Reconciled, Submitted};
+use crate::provider::{Canceled, Finished, OpenAttempt, Provider, Reconciled, Submitted};
 use crate::rate::RateHints;
 use crate::request::{ImageRequest, OperationKind};
 use crate::wire::Prepared;
@@ -230,6 +230,7 @@ impl Provider for Synthetic {
             content_type: "application/json".to_owned(),
             headers: Vec::new(),
             body,
+            uploads: Vec::new(),
             notes: Vec::new(),
         })
     }
@@ -259,17 +260,6 @@ impl Provider for Synthetic {
                 }
             })
         })
-    }
-
-    /// There is nothing to poll: every submit ends with its picture. A reference can only be another
-    /// provider's.
-    async fn poll(
-        &self,
-        _provider_ref: &str,
-        _call: CallContext<'_>,
-    ) -> Result<Polled, ProviderError> {
-        let detail = "every synthetic call ends with its answer, none is polled";
-        Err(ProviderError::invalid(NAME, detail))
     }
 
     /// A submit is cancelled by dropping it; after its answer it is too late.

@@ -13,6 +13,7 @@
 mod body;
 
 use bytes::{Bytes, BytesMut};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::{Client, Response};
 use tokio::time::{Instant, timeout_at};
@@ -20,7 +21,9 @@ use url::Url;
 
 use self::body::{Taken, Watched};
 use crate::config::ConfigError;
+use crate::credential::CallContext;
 use crate::error::{ErrorKind, Next, ProviderError};
+use crate::wire::Prepared;
 
 /// Longest answer that is read: a picture of 8.3 million pixels as PNG, in base64, is below 50 MB.
 const LIMIT_BYTES: usize = 100_000_000;
@@ -223,6 +226,39 @@ pub(crate) fn add_headers(to: &mut HeaderMap, headers: &[(&'static str, String)]
             to.insert(HeaderName::from_static(name), value);
         }
     }
+}
+
+/// The header that carries a key, for a service that takes it as its bearer.
+///
+/// # Errors
+/// A key that no header can carry: nothing is sent with it.
+pub(crate) fn authorized(
+    provider: &'static str,
+    call: &CallContext<'_>,
+) -> Result<HeaderMap, ProviderError> {
+    let key = bearer(call.credential.expose()).map_err(|_| {
+        let detail = format!("the key {} fits no header", call.credential.id());
+        ProviderError::not_sent(provider, ErrorKind::Auth, Next::OtherKey, detail)
+    })?;
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, key)]))
+}
+
+/// All headers of a prepared call to such a service.
+///
+/// # Errors
+/// As [`authorized`].
+pub(crate) fn headers_of(
+    provider: &'static str,
+    prepared: &Prepared,
+    call: &CallContext<'_>,
+) -> Result<HeaderMap, ProviderError> {
+    let mut headers = authorized(provider, call)?;
+    add_headers(
+        &mut headers,
+        &[("content-type", prepared.content_type.clone())],
+    );
+    add_headers(&mut headers, &prepared.headers);
+    Ok(headers)
 }
 
 fn unanswered(error: reqwest::Error, taken: &Taken) -> Broken {

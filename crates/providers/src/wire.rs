@@ -8,6 +8,8 @@ use domain::{AttemptId, Micros};
 use http::Method;
 use sha2::{Digest, Sha256};
 
+use crate::request::InputImage;
+
 /// A call that is ready to be sent: what [`Provider::prepare`](crate::Provider::prepare) makes.
 ///
 /// It holds no key: the adapter adds the key as it sends, so a prepared call can be compared, hashed
@@ -32,9 +34,20 @@ pub struct Prepared {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Bytes,
+    /// Pictures that go to the provider before the body does, which is then told where each of them is.
+    pub uploads: Vec<Upload>,
     /// What was changed or left out of the request, for the generation's record: the adapter hands it
     /// on in [`Finished::notes`](crate::Finished::notes). No shopper text stands here.
     pub notes: Vec<String>,
+}
+
+/// A picture that is uploaded first, because it is too large to go along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// Where its address goes in the body, as a JSON pointer. The picture's SHA-256 stands there until then.
+    pub pointer: String,
+    /// The picture.
+    pub file: InputImage,
 }
 
 impl Prepared {
@@ -70,6 +83,7 @@ impl fmt::Debug for Prepared {
             .field("content_type", &self.content_type)
             .field("headers", &self.headers)
             .field("body_bytes", &self.body.len())
+            .field("uploads", &self.uploads.len())
             .finish()
     }
 }

@@ -135,6 +135,7 @@ impl Provider for Studio {
             content_type: "text/plain".to_owned(),
             headers: Vec::new(),
             body: Bytes::new(),
+            uploads: Vec::new(),
             notes: Vec::new(),
         })
     }

@@ -13,15 +13,15 @@ use serde_json::{Map, Value, json};
 
 use super::NAME;
 use super::target::Target;
+use super::upload;
 use crate::error::ProviderError;
 use crate::models::{Charged, ModelRow, Sizes};
 use crate::money;
 use crate::request::{Background, ImageRequest, InputImage, Operation};
 use crate::rows::Rows;
-use crate::wire::Prepared;
+use crate::wire::{Prepared, Upload};
 
-/// Longest picture as a `data:` address: Replicate's documentation. Longer ones would have to be
-/// uploaded first, which is a call of its own that can be lost.
+/// Longest picture as a `data:` address: Replicate's documentation. Longer ones are uploaded first.
 const MAX_DATA_URL_BYTES: usize = 256_000;
 /// Replicate keeps a shorter deadline than this no better than this one.
 const MIN_DEADLINE_S: u64 = 5;
@@ -112,6 +112,7 @@ pub(super) fn prepare(rows: &Rows, request: &ImageRequest) -> Result<Prepared, P
         own,
         request,
         input: Map::new(),
+        uploads: Vec::new(),
         notes: found.note.clone().into_iter().collect(),
     };
     draft.fill()?;
@@ -135,6 +136,7 @@ pub(super) fn prepare(rows: &Rows, request: &ImageRequest) -> Result<Prepared, P
         content_type: "application/json".to_owned(),
         headers: headers(request),
         body: Bytes::from(Value::Object(body).to_string()),
+        uploads: draft.uploads,
         notes: draft.notes,
     })
 }
@@ -172,6 +174,7 @@ struct Draft<'a> {
     own: &'a ReplicateRow,
     request: &'a ImageRequest,
     input: Map<String, Value>,
+    uploads: Vec<Upload>,
     notes: Vec<String>,
 }
 
@@ -251,21 +254,43 @@ impl Draft<'_> {
                 if images.len() > self.row.max_input_images as usize {
                     return Err(invalid("more pictures than the model takes"));
                 }
-                let all: Result<Vec<String>, _> = images.iter().map(data_url).collect();
-                self.put(field, all?);
+                let mut all = Vec::with_capacity(images.len());
+                for (at, image) in images.iter().enumerate() {
+                    all.push(self.picture(format!("/input/{field}/{at}"), image)?);
+                }
+                self.put(field, all);
             }
-            (None, Some(field), [image]) => self.put(field, data_url(image)?),
+            (None, Some(field), [image]) => {
+                let picture = self.picture(format!("/input/{field}"), image)?;
+                self.put(field, picture);
+            }
             _ => return Err(invalid("the model takes exactly one picture")),
         }
         match (mask, &own.mask) {
             (None, _) => Ok(()),
             (Some(mask), Some(field)) => {
                 crate::mask::check(NAME, self.row.mask, mask)?;
-                self.put(field, data_url(mask)?);
+                let mask = self.picture(format!("/input/{field}"), mask)?;
+                self.put(field, mask);
                 Ok(())
             }
             (Some(_), None) => Err(invalid("the model takes no mask")),
         }
+    }
+
+    /// A picture as it stands in the input: whole, or by its digest until it is uploaded.
+    fn picture(&mut self, pointer: String, image: &InputImage) -> Result<String, ProviderError> {
+        if let Some(url) = data_url(image) {
+            return Ok(url);
+        }
+        if image.bytes.len() > upload::MAX_FILE_BYTES {
+            return Err(invalid("a picture is larger than 100 MB"));
+        }
+        self.uploads.push(Upload {
+            pointer,
+            file: image.clone(),
+        });
+        Ok(upload::placeholder(image))
     }
 
     fn put(&mut self, field: &str, value: impl Into<Value>) {
@@ -298,15 +323,14 @@ fn nearest_ratio(sizes: &Sizes, (width_px, height_px): (u32, u32)) -> Option<(St
     ))
 }
 
-fn data_url(image: &InputImage) -> Result<String, ProviderError> {
-    let base64 = STANDARD.encode(&image.bytes);
-    let url = format!("data:{};base64,{base64}", image.content_type);
-    if url.len() > MAX_DATA_URL_BYTES {
-        return Err(invalid(
-            "a picture is larger than 190 kB, which is all that can go with a call",
-        ));
+/// A picture as a `data:` address, where that is short enough.
+fn data_url(image: &InputImage) -> Option<String> {
+    let length = image.bytes.len().div_ceil(3) * 4;
+    if length + "data:;base64,".len() + image.content_type.len() > MAX_DATA_URL_BYTES {
+        return None;
     }
-    Ok(url)
+    let base64 = STANDARD.encode(&image.bytes);
+    Some(format!("data:{};base64,{base64}", image.content_type))
 }
 
 /// `Cancel-After` counts from the creation: what has not started by then is aborted, free of charge,

@@ -55,6 +55,7 @@ pub(super) fn prepare(rows: &Rows, request: &ImageRequest) -> Result<Prepared, P
         content_type: encoded.content_type,
         headers: headers(request),
         body: encoded.body,
+        uploads: Vec::new(),
         notes: draft.notes,
     })
 }

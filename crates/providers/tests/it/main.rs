@@ -21,4 +21,5 @@ mod replicate;
 mod sandbox;
 mod stability;
 mod synthetic;
+mod uploads;
 mod wire;

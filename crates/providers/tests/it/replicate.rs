@@ -1,5 +1,6 @@
 //! What goes to Replicate, byte for byte.
 
+use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -66,6 +67,24 @@ fn a_picture_by_a_version_that_is_asked_for_by_an_older_name() {
 }
 
 #[test]
+fn a_picture_by_a_deployment_of_an_operators_own() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let row = r#"
+        [[model]]
+        provider = "replicate"
+        name = "deployments/shop/rings"
+        like = "black-forest-labs/flux-schnell"
+        source = "the operator"
+        as_of = "2026-11-29"
+    "#;
+    file.write_all(row.as_bytes()).unwrap();
+    let models = ModelRegistry::load(Some(file.path())).unwrap();
+    let replicate = Replicate::new(&ReplicateConfig::default(), &models).unwrap();
+    let request = request("deployments/shop/rings", Operation::Generate);
+    insta::assert_snapshot!(text_of(&replicate.prepare(&request).unwrap()));
+}
+
+#[test]
 fn a_picture_drawn_anew_from_one_and_from_several() {
     let both = [
         request("black-forest-labs/flux-kontext-pro", edit(1, None)),
@@ -78,6 +97,38 @@ fn a_picture_drawn_anew_from_one_and_from_several() {
 fn a_part_of_a_picture_drawn_anew() {
     let inpaint = edit(1, Some(png(GRAY)));
     insta::assert_snapshot!(wire(&request("black-forest-labs/flux-fill-pro", inpaint)));
+}
+
+fn zeros(count: usize) -> InputImage {
+    InputImage {
+        bytes: Bytes::from(vec![0; count]),
+        content_type: "image/png",
+    }
+}
+
+#[test]
+fn pictures_too_large_to_go_along_stand_for_themselves_until_they_are_uploaded() {
+    // 191,982 bytes are just short enough as base64 behind `data:image/png;base64,`.
+    let both = Operation::Edit {
+        images: vec![png(WITH_ALPHA), zeros(191_983)],
+        mask: None,
+    };
+    let one = Operation::Edit {
+        images: vec![zeros(191_983)],
+        mask: Some(png(GRAY)),
+    };
+    let calls = [
+        wire(&request("google/nano-banana", both)),
+        wire(&request("black-forest-labs/flux-fill-pro", one)),
+    ];
+    insta::assert_snapshot!(calls.join("----\n"));
+    let whole = Operation::Edit {
+        images: vec![zeros(191_982)],
+        mask: None,
+    };
+    let whole = request("black-forest-labs/flux-kontext-pro", whole);
+    let whole = replicate().prepare(&whole).unwrap();
+    assert!(whole.uploads.is_empty() && whole.body.len() > 255_000);
 }
 
 #[test]
@@ -109,12 +160,8 @@ fn every_model_of_the_registry_makes_a_call() {
 fn what_it_cannot_do_is_refused_before_anything_is_sent() {
     let schnell = "black-forest-labs/flux-schnell";
     let fill = "black-forest-labs/flux-fill-pro";
-    let large = InputImage {
-        bytes: Bytes::from(vec![0; 200_000]),
-        content_type: "image/png",
-    };
     let large = Operation::Edit {
-        images: vec![large],
+        images: vec![zeros(100_000_001)],
         mask: None,
     };
     let generate = || request(schnell, Operation::Generate);

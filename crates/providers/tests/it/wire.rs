@@ -37,6 +37,13 @@ pub fn text_of(prepared: &Prepared) -> String {
         }
     }
     text += &format!("\n\nprice: {}\n", prepared.price);
+    for upload in &prepared.uploads {
+        let (pointer, bytes) = (&upload.pointer, upload.file.bytes.len());
+        text += &format!(
+            "upload: {pointer} {} of {bytes} bytes\n",
+            upload.file.content_type
+        );
+    }
     for note in &prepared.notes {
         text += &format!("note: {note}\n");
     }
