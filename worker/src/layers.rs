@@ -54,6 +54,18 @@ pub(crate) fn plan(
     }
 }
 
+/// Only the base photograph, as the finished picture shows it.
+pub(crate) fn photograph_alone(product: &Product, base: &Arc<Picture>) -> Composition {
+    Composition {
+        background: Color::WHITE,
+        base: Some(Base {
+            picture: Arc::clone(base),
+            fit: Fit::Cover,
+        }),
+        ..blank(product)
+    }
+}
+
 /// Only the texts, to learn whether they can be drawn.
 pub(crate) fn texts_alone(product: &Product, customizations: &Customizations) -> Composition {
     let layers = in_order(product).into_iter().filter_map(|zone| {

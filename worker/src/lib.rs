@@ -41,6 +41,7 @@ mod job;
 mod keyring;
 mod layers;
 mod ledger;
+mod masked;
 mod metrics;
 mod moderation;
 mod output;

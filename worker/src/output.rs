@@ -13,11 +13,13 @@ use imaging::{
 use service::telemetry::error_chain;
 use sha2::{Digest, Sha256};
 use store::objects::output_key;
+use store::products::CatalogEntry;
 use store::settle::Asset;
 
 use crate::inputs::{self, Inputs, of_composition, of_pool};
 use crate::job::Job;
 use crate::layers;
+use crate::masked;
 use crate::retry::persistently;
 use crate::spend::Paid;
 use crate::stop::Stop;
@@ -50,12 +52,13 @@ pub(crate) struct Made {
 pub(crate) async fn make(
     worker: &Worker,
     job: &mut Job,
-    product: &Product,
+    entry: &CatalogEntry,
     customizations: &Customizations,
     inputs: Inputs,
     paid: &Paid,
 ) -> Result<Made, Stop> {
     let started = Instant::now();
+    let product = &entry.product;
     let generated = inputs::decoded(worker, paid.bytes.clone(), None)
         .await?
         .map_err(|error| {
@@ -65,6 +68,13 @@ pub(crate) async fn make(
             );
             Stop::Failed(FailureCode::ProviderBadAnswer)
         })?;
+    let generated = match masked::zone(entry) {
+        Some(zone) => {
+            let whole_px = (product.output_width_px, product.output_height_px);
+            masked::shown(&generated, whole_px, zone.area)?
+        }
+        None => generated,
+    };
     let plan = layers::plan(product, customizations, &inputs, &generated);
     let shown = layers::shows_generated(product, customizations);
     let wanted = wanted(product, &plan, shown, &job.claim.option.widths);

@@ -126,7 +126,7 @@ async fn make(worker: &Worker, job: &mut Job, entry: &Arc<CatalogEntry>) -> Resu
     let made = tokio::select! {
         biased;
         () = cancel.cancelled() => return Err(Stop::Canceled),
-        made = output::make(worker, job, product, &customizations, inputs, &paid) => made?,
+        made = output::make(worker, job, entry, &customizations, inputs, &paid) => made?,
     };
     let stage = Stage::begin(&worker.metrics, "store");
     let stored = output::store(worker, job, &made.files).await;

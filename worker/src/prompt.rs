@@ -14,6 +14,7 @@ use store::products::{self, CatalogEntry};
 
 use crate::inputs::{self, Inputs};
 use crate::layers;
+use crate::masked::{self, Masked};
 use crate::stop::Stop;
 use crate::worker::Worker;
 
@@ -33,6 +34,8 @@ pub(crate) struct Order {
     pub(crate) size_px: (u32, u32),
     /// The picture that is edited, once loaded.
     input: Option<InputImage>,
+    /// The same with its mask, where a part of it alone may change.
+    masked: Option<Masked>,
 }
 
 /// Builds the prompt and decides what is wanted.
@@ -66,6 +69,7 @@ pub(crate) async fn build(
         named,
         user_prompt,
         input: None,
+        masked: None,
     })
 }
 
@@ -78,6 +82,12 @@ impl Order {
         inputs: &mut Inputs,
         customizations: &mut Customizations,
     ) -> Result<(), Stop> {
+        if let Some(zone) = masked::zone(&self.entry) {
+            let product = &self.entry.product;
+            self.size_px = (product.output_width_px, product.output_height_px);
+            self.masked = Some(masked::load(worker, product, zone, inputs).await?);
+            return Ok(());
+        }
         let picture = match self.entry.generation.operation.input() {
             None => return Ok(()),
             Some(OperationInput::Base) => inputs.base.clone(),
@@ -104,7 +114,7 @@ impl Order {
 
     /// Whether a picture goes with it.
     pub(crate) fn has_input(&self) -> bool {
-        self.input.is_some()
+        self.input.is_some() || self.masked.is_some()
     }
 
     /// The fallback list of the product, where it has one.
@@ -117,6 +127,7 @@ impl Order {
         match self.entry.generation.operation {
             ProductOperation::Generate => OperationKind::Generate,
             ProductOperation::Edit(_) => OperationKind::Edit,
+            ProductOperation::EditZone(_) => OperationKind::Inpaint,
             ProductOperation::RemoveBackground(_) => OperationKind::RemoveBackground,
         }
     }
@@ -144,10 +155,14 @@ impl Order {
         built(&self.entry, named, &self.customizations, wish, &rules)
     }
 
-    /// Adds to a request what the product asks for.
-    pub(crate) fn fill(&self, request: ImageRequest) -> ImageRequest {
+    /// Adds to a request what the product asks for, in the words of the model that is asked.
+    pub(crate) fn fill(&self, request: ImageRequest, model: Option<&Model>) -> ImageRequest {
         let input = self.input.clone();
         let operation = match (&self.entry.generation.operation, input) {
+            (ProductOperation::EditZone(_), _) => match &self.masked {
+                Some(masked) => masked.edit(model.map(|model| model.mask).unwrap_or_default()),
+                None => Operation::Generate,
+            },
             (ProductOperation::Edit(_), Some(image)) => Operation::Edit {
                 images: vec![image],
                 mask: None,

@@ -241,12 +241,13 @@ async fn attempt(
         None => (width, height),
     };
     let callbacks = worker.settings.callbacks.as_ref();
-    let request = order.fill(ImageRequest {
+    let request = ImageRequest {
         callback_url: callbacks
             .and_then(|callbacks| callbacks.address(pick.provider.as_ref(), attempt)),
         negative_prompt: prompt.negative_prompt.clone(),
         ..ImageRequest::generate(attempt, &pick.model, &prompt.prompt, size_px)
-    });
+    };
+    let request = order.fill(request, pick.row.as_ref());
     let prepared = match pick.provider.prepare(&request) {
         Ok(prepared) => prepared,
         Err(error) => {

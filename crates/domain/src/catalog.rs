@@ -82,6 +82,10 @@ pub struct GenerationSpec {
     /// What is edited: `base`, or the id of a required IMAGE zone.
     #[serde(default)]
     pub input: Option<String>,
+    /// The id of the product's PATTERN zone, which then shows that part of the edited photograph; none
+    /// where all of it may change. Only where `base` is edited.
+    #[serde(default)]
+    pub mask: Option<String>,
     /// What is behind the subject.
     #[serde(default)]
     pub background: ProductBackground,
@@ -91,7 +95,7 @@ impl GenerationSpec {
     /// The operation; none where the words do not fit together.
     pub fn operation(&self) -> Option<ProductOperation> {
         let word = self.operation.as_deref().unwrap_or("generate");
-        ProductOperation::from_words(word, self.input.as_deref())
+        ProductOperation::from_words(word, self.input.as_deref(), self.mask.as_deref())
     }
 }
 

@@ -21,6 +21,9 @@ pub enum ProductOperation {
     Generate,
     /// A picture is drawn anew by the prompt.
     Edit(OperationInput),
+    /// The part of the base photograph that this PATTERN zone covers is drawn anew by the prompt, beside
+    /// the rest of the photograph; the zone shows it.
+    EditZone(String),
     /// The subject of a picture is cut out.
     RemoveBackground(OperationInput),
 }
@@ -31,6 +34,7 @@ impl ProductOperation {
         match self {
             Self::Generate => None,
             Self::Edit(input) | Self::RemoveBackground(input) => Some(input),
+            Self::EditZone(_) => Some(&OperationInput::Base),
         }
     }
 
@@ -38,21 +42,32 @@ impl ProductOperation {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Generate => "generate",
-            Self::Edit(_) => "edit",
+            Self::Edit(_) | Self::EditZone(_) => "edit",
             Self::RemoveBackground(_) => "remove-background",
         }
     }
 
+    /// The zone that alone may change.
+    pub fn mask(&self) -> Option<&str> {
+        match self {
+            Self::EditZone(zone) => Some(zone),
+            Self::Generate | Self::Edit(_) | Self::RemoveBackground(_) => None,
+        }
+    }
+
     /// Reads the columns; none where they do not fit together.
-    pub fn from_words(operation: &str, input: Option<&str>) -> Option<Self> {
+    pub fn from_words(operation: &str, input: Option<&str>, mask: Option<&str>) -> Option<Self> {
         let input = input.map(|word| match word {
             OperationInput::BASE => OperationInput::Base,
             zone => OperationInput::Zone(zone.to_owned()),
         });
-        match (operation, input) {
-            ("generate", None) => Some(Self::Generate),
-            ("edit", Some(input)) => Some(Self::Edit(input)),
-            ("remove-background", Some(input)) => Some(Self::RemoveBackground(input)),
+        match (operation, input, mask) {
+            ("generate", None, None) => Some(Self::Generate),
+            ("edit", Some(input), None) => Some(Self::Edit(input)),
+            ("edit", Some(OperationInput::Base), Some(zone)) => {
+                Some(Self::EditZone(zone.to_owned()))
+            }
+            ("remove-background", Some(input), None) => Some(Self::RemoveBackground(input)),
             _ => None,
         }
     }
@@ -117,14 +132,18 @@ mod tests {
         for operation in [
             ProductOperation::Generate,
             ProductOperation::Edit(OperationInput::Base),
+            ProductOperation::EditZone("z".to_owned()),
             ProductOperation::RemoveBackground(OperationInput::Zone("z".to_owned())),
         ] {
             let input = operation.input().map(OperationInput::as_str);
-            let read = ProductOperation::from_words(operation.name(), input);
+            let read = ProductOperation::from_words(operation.name(), input, operation.mask());
             assert_eq!(read.as_ref(), Some(&operation));
         }
-        assert_eq!(ProductOperation::from_words("edit", None), None);
-        assert_eq!(ProductOperation::from_words("generate", Some("base")), None);
-        assert_eq!(ProductOperation::from_words("paint", Some("base")), None);
+        let read = ProductOperation::from_words;
+        assert_eq!(read("edit", None, None), None);
+        assert_eq!(read("generate", Some("base"), None), None);
+        assert_eq!(read("paint", Some("base"), None), None);
+        assert_eq!(read("edit", Some("zone_photo"), Some("z")), None);
+        assert_eq!(read("remove-background", Some("base"), Some("z")), None);
     }
 }

@@ -22,6 +22,7 @@ mod cost;
 mod decode;
 mod encode;
 mod error;
+mod mask;
 mod picture;
 mod pool;
 mod resize;
@@ -41,6 +42,7 @@ pub use decode::{
 };
 pub use encode::{Format, Origin, WebpMethod, encode, encode_with_origin};
 pub use error::{ImagingError, PoolError};
+pub use mask::Mask;
 pub use picture::{Picture, Samples};
 pub use pool::{Pool, PoolConfig};
 pub use resize::{THUMBNAIL_SIDE_PX, resize, resize_straight_rgba, thumbnail};

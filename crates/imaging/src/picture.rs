@@ -180,6 +180,36 @@ impl Picture {
         }
     }
 
+    /// The part of it that begins `x` from the left and `y` from the top, as far as it lies inside.
+    ///
+    /// # Errors
+    ///
+    /// [`ImagingError::Empty`] where none of it does.
+    pub fn part(
+        &self,
+        (x, y): (u32, u32),
+        (width, height): (u32, u32),
+    ) -> Result<Self, ImagingError> {
+        let width = width.min(self.width.saturating_sub(x));
+        let height = height.min(self.height.saturating_sub(y));
+        let bytes_per_pixel = if self.opaque { 3 } else { 4 };
+        let row_bytes = self.width as usize * bytes_per_pixel;
+        let columns = x as usize * bytes_per_pixel..(x + width) as usize * bytes_per_pixel;
+        let samples: Vec<u8> = self
+            .samples
+            .chunks_exact(row_bytes)
+            .skip(y as usize)
+            .take(height as usize)
+            .filter_map(|row| row.get(columns.clone()))
+            .flatten()
+            .copied()
+            .collect();
+        match self.opaque {
+            true => Self::from_rgb(width, height, samples),
+            false => Self::from_premultiplied_rgba(width, height, samples),
+        }
+    }
+
     /// The samples with straight alpha.
     ///
     /// # Errors

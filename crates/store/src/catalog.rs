@@ -184,16 +184,18 @@ async fn write_options(tx: &mut Transaction, spec: &ProductSpec) -> Result<(), S
     }
     sqlx::query!(
         r#"-- store::catalog::write_options
-        INSERT INTO atelier.product_option (product_id, fallback, operation, input, background)
-        VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO atelier.product_option
+            (product_id, fallback, operation, input, background, mask)
+        VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (product_id) DO UPDATE SET fallback = EXCLUDED.fallback,
             operation = EXCLUDED.operation, input = EXCLUDED.input,
-            background = EXCLUDED.background"#,
+            background = EXCLUDED.background, mask = EXCLUDED.mask"#,
         spec.id,
         spec.fallback.as_deref(),
         operation.name(),
         input,
-        background.as_str()
+        background.as_str(),
+        operation.mask()
     )
     .execute(&mut **tx)
     .await?;

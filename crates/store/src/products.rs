@@ -140,6 +140,7 @@ struct OptionRow {
     fallback: Option<Vec<String>>,
     operation: String,
     input: Option<String>,
+    mask: Option<String>,
     background: ProductBackground,
 }
 
@@ -155,7 +156,8 @@ impl ProductRow {
             detail,
         };
         let row = OptionRow::deserialize(options).map_err(|error| bad(error.to_string()))?;
-        let operation = ProductOperation::from_words(&row.operation, row.input.as_deref());
+        let (input, mask) = (row.input.as_deref(), row.mask.as_deref());
+        let operation = ProductOperation::from_words(&row.operation, input, mask);
         Ok(GenerationOptions {
             fallback: row.fallback,
             operation: operation.ok_or_else(|| bad(row.operation))?,

@@ -20,6 +20,7 @@ mod drain;
 mod endings;
 mod fleet;
 mod lost;
+mod masks;
 mod moderation;
 mod one_job;
 mod process;

@@ -141,11 +141,24 @@ fn check_generation(spec: &ProductSpec, faults: &mut Vec<FieldError>) {
         fault(faults, "/fallback", "too_many_fallbacks", detail);
     }
     let Some(operation) = spec.generation.operation() else {
-        let detail =
-            "generate without an input, or edit or remove-background with one, is expected";
+        let detail = "generate without an input, or edit or remove-background with one, is \
+                      expected, and a mask only where base is edited";
         fault(faults, "/generation/operation", "unknown_operation", detail);
         return;
     };
+    if let Some(id) = operation.mask() {
+        let patterns = || {
+            spec.zones
+                .iter()
+                .filter(|zone| zone.kind == ZoneType::Pattern)
+        };
+        let fits = patterns().all(|zone| zone.id == *id && zone.rotation == 0.0);
+        if !fits || patterns().count() != 1 {
+            let detail =
+                "the id of the product's one PATTERN zone, which is not turned, is expected";
+            fault(faults, "/generation/mask", "no_such_mask", detail);
+        }
+    }
     let Some(OperationInput::Zone(id)) = operation.input() else {
         return;
     };

@@ -277,3 +277,27 @@ fn options_out_of_range_are_named_and_those_in_range_kept() {
     );
     assert_eq!(kept.arc.unwrap().angle, Some(180.0));
 }
+
+#[test]
+fn an_edit_of_a_part_names_the_one_pattern_zone_that_is_not_turned() {
+    let asked = |spec: &mut ProductSpec, input: &str, mask: &str| {
+        spec.generation.operation = Some("edit".to_owned());
+        spec.generation.input = Some(input.to_owned());
+        spec.generation.mask = Some(mask.to_owned());
+    };
+    assert!(faults(|spec| asked(spec, "base", "zone_pattern")).is_empty());
+    let wrong = [("/generation/mask".to_owned(), "no_such_mask")];
+    assert_eq!(faults(|spec| asked(spec, "base", "zone_name")), wrong);
+    let turned = faults(|spec| {
+        asked(spec, "base", "zone_pattern");
+        spec.zones[1].rotation = 9.0;
+        (spec.zones[1].x, spec.zones[1].width) = (300.0, 300.0);
+        (spec.zones[1].y, spec.zones[1].height) = (300.0, 300.0);
+    });
+    assert_eq!(turned, wrong);
+    let elsewhere = faults(|spec| asked(spec, "zone_photo", "zone_pattern"));
+    assert_eq!(
+        elsewhere,
+        [("/generation/operation".to_owned(), "unknown_operation")]
+    );
+}
