@@ -28,6 +28,15 @@ pub(crate) struct Manner {
     pub(crate) provider: Provider,
     /// Settings beyond the defaults.
     settings: &'static [(&'static str, &'static str)],
+    /// Whether the provider gives an id at once and is polled by it.
+    polls: bool,
+}
+
+impl Manner {
+    /// Whether a case can strike it.
+    pub(crate) fn meets(&self, case: &Case) -> bool {
+        self.provider == case.provider && (self.polls || !case.is_about_polls())
+    }
 }
 
 /// Atelier as it is by default, and with OpenAI's recoverable mode chosen.
@@ -36,16 +45,19 @@ pub(crate) const MANNERS: &[Manner] = &[
         name: "Atelier",
         provider: Provider::OpenAi,
         settings: &[],
+        polls: false,
     },
     Manner {
         name: "Atelier (background)",
         provider: Provider::OpenAi,
         settings: &[("ATELIER_OPENAI_BACKGROUND_MODELS", "*")],
+        polls: true,
     },
     Manner {
         name: "Atelier",
         provider: Provider::Stability,
         settings: &[],
+        polls: false,
     },
     Manner {
         name: "Atelier",
@@ -54,6 +66,7 @@ pub(crate) const MANNERS: &[Manner] = &[
             ("ATELIER_REPLICATE_FILE_HOSTS", "127.0.0.1"),
             ("ATELIER_REPLICATE_VISIBLE_AFTER_SECONDS", "1"),
         ],
+        polls: true,
     },
 ];
 

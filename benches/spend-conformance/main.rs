@@ -27,7 +27,7 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Few faults only
+    /// Few faults only; `./test` runs these for Atelier
     #[arg(long)]
     quick: bool,
 
@@ -67,13 +67,10 @@ fn main() -> anyhow::Result<()> {
         ..SandboxConfig::default()
     };
     let sandbox = runtime.block_on(Sandbox::start(config))?;
-    let mut programs = Programs::start()?;
+    let mut programs = Programs::default();
     let mut rows = Vec::new();
     for case in case::all().iter().filter(|case| case.quick || !args.quick) {
-        for manner in atelier::MANNERS
-            .iter()
-            .filter(|manner| manner.provider == case.provider)
-        {
+        for manner in atelier::MANNERS.iter().filter(|manner| manner.meets(case)) {
             if manner.name.contains(&args.only) {
                 prepare(&sandbox, case)?;
                 let delivered = runtime.block_on(atelier::ask(manner, &sandbox, case))?;
@@ -82,12 +79,10 @@ fn main() -> anyhow::Result<()> {
                 rows.push(row);
             }
         }
-        for client in PEERS
-            .iter()
-            .filter(|client| client.provider == case.provider)
-        {
-            if client.name.contains(&args.only) {
-                let row = measure(&sandbox, &mut programs, client, case)?;
+        for client in PEERS.iter().filter(|client| client.meets(case)) {
+            let name = client.name()?;
+            if name.contains(&args.only) {
+                let row = measure(&sandbox, &mut programs, client, &name, case)?;
                 print(&row);
                 rows.push(row);
             }
@@ -106,12 +101,13 @@ fn measure(
     sandbox: &Sandbox,
     programs: &mut Programs,
     client: &Client,
+    name: &str,
     case: &Case,
 ) -> anyhow::Result<Row> {
     prepare(sandbox, case)?;
     let question = client.question(&sandbox.base_url(client.provider), case);
     let delivered = programs.ask(client, &question)?;
-    Ok(row(sandbox, client.name, case, delivered))
+    Ok(row(sandbox, name, case, delivered))
 }
 
 /// An empty ledger, and the case's fault alone.
@@ -156,7 +152,7 @@ fn print(row: &Row) {
     // A closed pipe is not an error: the reader has seen enough.
     let _ = writeln!(
         std::io::stdout().lock(),
-        "{provider:<10} {fault:<28} {client:<24} requested {requested}  sent {sent}  \
+        "{provider:<10} {fault:<28} {client:<34} requested {requested}  sent {sent}  \
          accepted {accepted}  billed {billed}  delivered {delivered}"
     );
 }
