@@ -54,6 +54,11 @@ fn announce(sandbox: &Sandbox) {
         ));
         output::data(&format!("ATELIER_{key}=sandbox"));
     }
+    // Its pictures lie here and not where Replicate keeps them.
+    output::data(&format!(
+        "ATELIER_REPLICATE_FILE_HOSTS={}",
+        sandbox.addr().ip()
+    ));
     output::note(&format!(
         "the sandbox listens on {}; Ctrl-C ends it",
         sandbox.url()

@@ -1,7 +1,9 @@
 //! The three programs, started by hand against one PostgreSQL and one Redis.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 use testkit::{GuardSpec, Guarded, Log, PrivateRedis, RedisOptions, TestDatabase, wait};
@@ -76,11 +78,23 @@ impl Cluster {
 
     /// Runs the operator's command; it must succeed.
     pub fn atelier(&self, arguments: &[&str]) -> String {
-        let run = command()
+        self.atelier_told(arguments, &[], "")
+    }
+
+    /// The same with further settings and something on its standard input.
+    pub fn atelier_told(&self, arguments: &[&str], extra: &[(&str, &str)], input: &str) -> String {
+        let mut child = command()
             .args(arguments)
             .envs(self.settings())
-            .output()
+            .envs(extra.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
+        // Most commands read nothing and have ended before this is written.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let run = child.wait_with_output().unwrap();
         assert!(run.status.success(), "{arguments:?}: {run:?}");
         String::from_utf8(run.stdout).unwrap()
     }
@@ -122,13 +136,22 @@ impl Cluster {
 
     /// Asks for one picture of the cup; returns the public id.
     pub async fn order(&self, api: &Role, name: &str) -> String {
+        self.order_of(
+            api,
+            &json!({
+                "product_id": "prod_demo_mug",
+                "customizations": { "zone_mug_name": { "text": name } },
+            }),
+        )
+        .await
+    }
+
+    /// Asks for what the body says; returns the public id.
+    pub async fn order_of(&self, api: &Role, body: &Value) -> String {
         let answer = reqwest::Client::new()
             .post(format!("{}/v1/generations", api.url()))
             .bearer_auth(&self.key)
-            .json(&json!({
-                "product_id": "prod_demo_mug",
-                "customizations": { "zone_mug_name": { "text": name } },
-            }))
+            .json(body)
             .send()
             .await
             .unwrap();
@@ -136,6 +159,15 @@ impl Cluster {
         let body: Value = answer.json().await.unwrap();
         assert_eq!(status, 202, "{body}");
         body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What the API tells the brand of a generation.
+    pub async fn told(&self, api: &Role, id: &str) -> Value {
+        let answer = reqwest::Client::new()
+            .get(format!("{}/v1/generations/{id}", api.url()))
+            .bearer_auth(&self.key)
+            .send();
+        answer.await.unwrap().json().await.unwrap()
     }
 
     /// Asks for `count` pictures at once.
