@@ -31,7 +31,7 @@ pub(super) async fn closed(
     .await?;
     let without = sqlx::query!(
         r#"-- store::audits::without_invoice
-        SELECT p.brand_id, p.period_start FROM atelier.billing_period p
+        SELECT p.brand_id, p.period_start, p.closed_at FROM atelier.billing_period p
         WHERE p.status = 'closed' AND ($1::timestamptz IS NULL OR p.closed_at >= $1)
             AND NOT EXISTS (SELECT 1 FROM atelier.invoice i
                 WHERE i.brand_id = p.brand_id AND i.period_start = p.period_start
@@ -42,7 +42,9 @@ pub(super) async fn closed(
     .fetch_all(&mut **tx)
     .await?;
     for row in without {
-        let detail = match comes_to_nothing(tx, &row.brand_id, row.period_start).await {
+        let detail = match comes_to_nothing(tx, &row.brand_id, row.period_start, row.closed_at)
+            .await
+        {
             Ok(true) => continue,
             Ok(false) => {
                 "it is closed without an invoice, and there is something to bill".to_owned()

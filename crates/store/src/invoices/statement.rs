@@ -48,16 +48,18 @@ impl Statement {
     }
 }
 
-/// Whether a closed period without an invoice is one because there was nothing to bill.
+/// Whether a period that was closed without an invoice is one because there was nothing to bill, by what was known
+/// when it was closed.
 pub(crate) async fn comes_to_nothing(
     connection: &mut PgConnection,
     brand: &str,
     period_start: DateTime<Utc>,
+    closed_at: Option<DateTime<Utc>>,
 ) -> Result<bool, InvoiceError> {
     let Some(period) = period(connection, brand, period_start).await? else {
         return Ok(false);
     };
-    let found = statement(connection, brand, &period).await?;
+    let found = as_known_by(connection, brand, &period, closed_at).await?;
     Ok(found.net().map_err(unbillable(brand))? == Minor::ZERO)
 }
 
@@ -67,7 +69,17 @@ pub(super) async fn statement(
     brand: &str,
     period: &PeriodRow,
 ) -> Result<Statement, InvoiceError> {
-    let changes = changes(connection, brand).await?;
+    as_known_by(connection, brand, period, None).await
+}
+
+/// The same, by the changes of the subscription that were written down by then.
+async fn as_known_by(
+    connection: &mut PgConnection,
+    brand: &str,
+    period: &PeriodRow,
+    noted_by: Option<DateTime<Utc>>,
+) -> Result<Statement, InvoiceError> {
+    let changes = changes(connection, brand, noted_by).await?;
     let (currency, terms) = terms(connection, brand, period, &changes).await?;
     let mut charges: Vec<(Charge, DateTime<Utc>)> = Vec::new();
     let fees = terms.fees(currency).map_err(RuleError::from);
@@ -119,12 +131,18 @@ pub(super) async fn period(
     .await?)
 }
 
-async fn changes(connection: &mut PgConnection, brand: &str) -> Result<Vec<Change>, StoreError> {
+/// Those that were written down by then, or all.
+async fn changes(
+    connection: &mut PgConnection,
+    brand: &str,
+    noted_by: Option<DateTime<Utc>>,
+) -> Result<Vec<Change>, StoreError> {
     let rows = sqlx::query!(
         r#"-- store::invoices::changes
         SELECT seq, effective_at, plan, status FROM atelier.subscription_change
-        WHERE brand_id = $1 ORDER BY seq"#,
-        brand
+        WHERE brand_id = $1 AND ($2::timestamptz IS NULL OR noted_at <= $2) ORDER BY seq"#,
+        brand,
+        noted_by
     )
     .fetch_all(connection)
     .await?;

@@ -64,8 +64,8 @@ async fn numbers(world: &World) -> (i64, i64, i64) {
 /// and after each commit, whose reply is lost. Somebody else then does the rest.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_cut_off_at_any_byte_is_finished_by_the_next_one_and_nothing_is_double() {
-    const CUTS: usize = 60;
-    const STEP_BYTES: u64 = 400;
+    const CUTS: usize = 50;
+    const STEP_BYTES: u64 = 80;
     let world = brands(CUTS).await;
     let mut cut_off = 0;
     for n in 0..CUTS {
@@ -96,8 +96,8 @@ async fn a_round_cut_off_at_any_byte_is_finished_by_the_next_one_and_nothing_is_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_cut_off_at_any_byte_and_repeated_is_booked_once() {
-    const CUTS: usize = 40;
-    const STEP_BYTES: u64 = 500;
+    const CUTS: usize = 30;
+    const STEP_BYTES: u64 = 80;
     let world = brands(CUTS).await;
     bill(&world).await;
     for n in 0..CUTS {
@@ -168,13 +168,13 @@ async fn a_finaliser_that_dies_before_its_number_spends_none() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_that_bill_at_once_and_die_at_random_give_each_brand_one_invoice_and_each_number_once()
 {
-    const BRANDS: usize = 240;
+    const BRANDS: usize = 120;
     let world = Arc::new(brands(BRANDS).await);
     let mut loops = tokio::task::JoinSet::new();
     for seed in 0..2_u64 {
         let world = world.clone();
         loops.spawn(async move {
-            let mut lifetime_ms = 20 + seed * 7;
+            let mut lifetime_ms = 200 + seed * 70;
             loop {
                 let life = Duration::from_millis(lifetime_ms);
                 match tokio::time::timeout(life, bill_by(&world.db, world.now())).await {
@@ -187,14 +187,14 @@ async fn two_that_bill_at_once_and_die_at_random_give_each_brand_one_invoice_and
                             return;
                         }
                     }
-                    Err(_killed) => lifetime_ms = 10 + (lifetime_ms * 31 + seed) % 180,
+                    Err(_killed) => lifetime_ms = 150 + (lifetime_ms * 31 + seed) % 1_200,
                 }
             }
         });
     }
     let late = world.clone();
     loops.spawn(async move {
-        for n in 0..60 {
+        for n in 0..30 {
             call(&late, &name(n * 4), at("2026-03-31T23:00:00Z"), 2).await;
         }
     });

@@ -225,13 +225,13 @@ async fn a_void_invoice_is_mirrored_as_a_whole_and_its_period_is_invoiced_anew()
     assert!(matches!(refused, Err(InvoiceError::Refused { .. })));
     adds_up(&world).await;
     bill(&world).await;
-    let [_, _, anew] = &invoices(&world, "shop").await[..] else {
-        panic!("three documents")
-    };
-    assert_eq!(
-        (anew.number.as_deref(), anew.total_minor),
-        (Some("INV-2026-000002"), 2_945)
-    );
+    let documents = invoices(&world, "shop").await;
+    assert_eq!(documents.len(), 3);
+    let anew = documents
+        .iter()
+        .find(|one| one.number.as_deref() == Some("INV-2026-000002"))
+        .unwrap();
+    assert_eq!(anew.total_minor, 2_945);
     let document = invoices::document(&world.db, anew.id)
         .await
         .unwrap()

@@ -113,10 +113,11 @@ async fn a_plan_that_changes_in_the_middle_is_charged_by_days_and_counts_each_un
         plan: Some(Plan::Professional),
         ..Default::default()
     };
-    let set = store::subscriptions::set(&world.db, world.now(), &"shop".into(), &order, "test");
-    assert_eq!(set.await.unwrap(), Some(true));
-    let again = store::subscriptions::set(&world.db, world.now(), &"shop".into(), &order, "test");
-    assert_eq!(again.await.unwrap(), Some(false));
+    let brand = "shop".into();
+    let set =
+        async || store::subscriptions::set(&world.db, world.now(), &brand, &order, "test").await;
+    assert_eq!(set().await.unwrap(), Some(true));
+    assert_eq!(set().await.unwrap(), Some(false));
     call(&world, "shop", world.now(), 30).await;
     world.clock.set(at("2026-04-01T02:00:00Z"));
     bill(&world).await;
