@@ -62,6 +62,11 @@ pub struct SchedulerArgs {
     /// Stripe.
     #[command(flatten)]
     pub stripe: StripeArgs,
+    /// Seconds that a billing period rests after its end before it is invoiced, so that what is still under way
+    /// is not late
+    #[arg(long, env = "ATELIER_SCHEDULER_BILLING_GRACE_S", value_name = "S", default_value_t = 3_600,
+          help_heading = "Scheduler", value_parser = clap::value_parser!(u32).range(0..=604_800))]
+    pub billing_grace_s: u32,
 
     /// PostgreSQL.
     #[command(flatten)]
@@ -183,6 +188,16 @@ pub struct PeriodArgs {
     #[arg(long, env = "ATELIER_SCHEDULER_OBSERVE_PERIOD_MS", value_name = "MS",
           default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
     pub observe_period_ms: u64,
+
+    /// Milliseconds between two rounds of billing
+    #[arg(long, env = "ATELIER_SCHEDULER_BILLING_PERIOD_MS", value_name = "MS",
+          default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(10..=86_400_000))]
+    pub billing_period_ms: u64,
+
+    /// Milliseconds between two audits of the money
+    #[arg(long, env = "ATELIER_SCHEDULER_AUDIT_PERIOD_MS", value_name = "MS",
+          default_value_t = 3_600_000, value_parser = clap::value_parser!(u64).range(10..=86_400_000))]
+    pub audit_period_ms: u64,
 }
 
 impl PeriodArgs {
@@ -198,6 +213,8 @@ impl PeriodArgs {
             "webhook_repairs" => self.webhook_repairs_period_ms,
             "documents" => self.documents_period_ms,
             "stripe" => self.stripe_period_ms,
+            "billing" => self.billing_period_ms,
+            "audit" => self.audit_period_ms,
             _ => self.retention_period_ms,
         })
     }
@@ -222,6 +239,8 @@ mod tests {
         assert_eq!(ms("streams"), 10_000);
         assert_eq!(ms("observe"), 5_000);
         assert_eq!(ms("retention"), 600_000);
+        assert_eq!(ms("billing"), 60_000);
+        assert_eq!(ms("audit"), 3_600_000);
         assert_eq!(ms("documents"), 5_000);
         assert_eq!(ms("stripe"), 5_000);
         assert_eq!(ms("webhooks"), 5_000);

@@ -1,5 +1,7 @@
 //! The duties, one file each.
 
+mod audit;
+mod billing;
 mod dispatch;
 mod documents;
 mod expiry;
@@ -12,6 +14,8 @@ mod webhook_repairs;
 mod webhook_retention;
 mod webhook_upkeep;
 
+pub use audit::Audit;
+pub use billing::Billing;
 pub use dispatch::{Dispatch, MIN_LANE_BOUND, lane_bound};
 pub use documents::{Documents, PageLinks};
 pub use expiry::Expiry;

@@ -21,7 +21,8 @@
 //! - a lane's stream never grows above its bound by this process;
 //! - neither PostgreSQL nor Redis going away ends the process.
 //!
-//! Not done here: claiming and working on jobs.
+//! Not done here: claiming and working on jobs. What money is owed is decided in `store` and `domain`; the duties
+//! `billing` and `audit` say when.
 
 mod admin;
 mod config;
@@ -40,8 +41,8 @@ pub mod webhooks;
 pub use config::{LinkArgs, PeriodArgs, SchedulerArgs, SendingArgs};
 pub use driver::{Driver, Frame, Tick};
 pub use duties::{
-    Dispatch, Documents, Expiry, MIN_LANE_BOUND, Observe, PageLinks, Recovery, Retention, Streams,
-    Stripe, WebhookRepairs, WebhookRetention, WebhookUpkeep, lane_bound,
+    Audit, Billing, Dispatch, Documents, Expiry, MIN_LANE_BOUND, Observe, PageLinks, Recovery,
+    Retention, Streams, Stripe, WebhookRepairs, WebhookRetention, WebhookUpkeep, lane_bound,
 };
 pub use duty::{Duty, Progress};
 pub use error::DutyError;

@@ -72,6 +72,22 @@ service::metrics! {
             ("atelier_invoice_documents_total", labels ["outcome"]),
         /// Invoices whose files could not be made in the last run.
         pub documents_failing: IntGauge = ("atelier_invoice_documents_failing"),
+        /// Billing periods that are over for longer than they rest, by more than an hour, and not closed. Whole
+        /// service.
+        pub periods_overdue: IntGauge = ("atelier_billing_periods_overdue"),
+        /// Periods that could not be made into an invoice when they were last tried. Whole service.
+        pub periods_unbillable: IntGauge = ("atelier_billing_periods_unbillable"),
+        /// Periods closed, by whether there was anything to bill.
+        pub periods_closed_total: IntCounterVec =
+            ("atelier_billing_periods_closed_total", labels ["outcome"]),
+        /// Invoices that got their number.
+        pub invoices_issued_total: IntCounter = ("atelier_billing_invoices_issued_total"),
+        /// Steps of dunning: invoices past due, once for each reminder.
+        pub dunning_steps_total: IntCounter = ("atelier_billing_dunning_steps_total"),
+        /// Brands cancelled because an invoice was not paid.
+        pub brands_canceled_total: IntCounter = ("atelier_billing_brands_canceled_total"),
+        /// Rows that do not add up, by the check of the money audit that found them. Whole service.
+        pub audit_differences: IntGaugeVec = ("atelier_audit_differences", labels ["check"]),
         /// Time of one run of a duty.
         pub run_seconds: HistogramVec = (
             "atelier_scheduler_duty_run_seconds",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use providers::guard::SystemLookup;
 use queue::Queue;
 use service::{BoxError, Context, Ready, Role};
@@ -13,8 +14,8 @@ use crate::admin::{self, AdminState};
 use crate::config::SchedulerArgs;
 use crate::driver::{Driver, Frame};
 use crate::duties::{
-    Dispatch, Documents, Expiry, Observe, Recovery, Retention, Streams, Stripe, WebhookRepairs,
-    WebhookRetention, WebhookUpkeep,
+    Audit, Billing, Dispatch, Documents, Expiry, Observe, Recovery, Retention, Streams, Stripe,
+    WebhookRepairs, WebhookRetention, WebhookUpkeep,
 };
 use crate::duty::Duty;
 use crate::metrics::SchedulerMetrics;
@@ -32,7 +33,7 @@ pub const ROLE: Role = Role {
 /// Where the admin port of a scheduler listens unless told otherwise.
 pub const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:9103+";
 
-const DUTIES: [&str; 11] = [
+const DUTIES: [&str; 13] = [
     Dispatch::NAME,
     Recovery::NAME,
     Expiry::NAME,
@@ -44,6 +45,8 @@ const DUTIES: [&str; 11] = [
     WebhookRetention::NAME,
     Documents::NAME,
     Stripe::NAME,
+    Billing::NAME,
+    Audit::NAME,
 ];
 
 /// Starts the duties and the sending of webhooks on the context's tasks and returns. They run until the
@@ -96,6 +99,9 @@ fn spawn_duties(spawner: &Spawner<'_>, db: &Database, queue: &Queue) {
     spawner.spawn(Retention::new(db(), clock()));
     spawner.spawn(Streams::new(db(), queue()));
     spawner.spawn(Observe::new(db(), queue(), clock(), metrics()));
+    let grace = TimeDelta::seconds(i64::from(spawner.args.billing_grace_s));
+    spawner.spawn(Billing::new(db(), clock(), metrics(), grace));
+    spawner.spawn(Audit::new(db(), clock(), metrics()));
     let keys = spawner.args.sealing.sealing_keys.clone();
     spawner.spawn(WebhookUpkeep::new(db(), clock(), keys));
     spawner.spawn(WebhookRepairs::new(db(), clock(), metrics()));

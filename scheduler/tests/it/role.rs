@@ -48,11 +48,14 @@ async fn get_json(context: &Context, path: &str) -> Value {
     serde_json::from_str(&body).unwrap()
 }
 
+/// How many duties there are without an object store and without Stripe.
+const DUTIES: usize = 11;
+
 async fn until_all_work(context: &Context) {
     wait::until("every duty works", PATIENCE, async || {
         let duties = get_json(context, "/v1/duties").await;
         let here = duties["here"].as_object().unwrap();
-        here.len() == 11 && here.values().all(|duty| duty["state"] == "working")
+        here.len() == DUTIES && here.values().all(|duty| duty["state"] == "working")
     })
     .await
     .unwrap();
@@ -64,10 +67,10 @@ async fn every_duty_runs_and_a_drain_releases_the_leases_and_ends_in_order() {
     let context = start(&world, &[]).await;
     until_all_work(&context).await;
     let duties = get_json(&context, "/v1/duties").await;
-    assert_eq!(duties["cluster"].as_array().unwrap().len(), 11);
+    assert_eq!(duties["cluster"].as_array().unwrap().len(), DUTIES);
     assert_eq!(get(&context, "/readyz").await.0, "HTTP/1.1 200 OK");
     let alive = "SELECT count(*) FROM atelier.duty_lease WHERE expires_at > now()";
-    assert_eq!(world.number(alive).await, 11);
+    assert_eq!(world.number(alive).await, i64::try_from(DUTIES).unwrap());
     context.shutdown().drain(ShutdownReason::Requested("test"));
     let joined = tokio::time::timeout(PATIENCE, context.tasks().join_all());
     joined.await.expect("the duties end").unwrap();
