@@ -1,5 +1,6 @@
 //! The command line.
 
+mod billing;
 mod selling;
 pub(crate) mod webhook;
 
@@ -12,6 +13,9 @@ use queue::QueueArgs;
 use secrecy::SecretString;
 use store::{DatabaseArgs, ObjectArgs, SealingKeys};
 
+pub(crate) use billing::{
+    AuditCommand, Format, INVOICE_EXAMPLES, InvoiceCommand, SubscriptionCommand, Which,
+};
 pub(crate) use selling::{BillingProfileCommand, PlanCommand, SellerCommand, StripeCommand};
 
 /// Atelier, a job-processing cluster for AI image generation: the operator's command.
@@ -111,6 +115,22 @@ pub(crate) enum Command {
     Webhook {
         #[command(subcommand)]
         command: webhook::WebhookCommand,
+    },
+    /// Invoices: close periods, preview, list, export, credit, void, pay
+    #[command(after_help = INVOICE_EXAMPLES)]
+    Invoice {
+        #[command(subcommand)]
+        command: InvoiceCommand,
+    },
+    /// What a brand is subscribed to
+    Subscription {
+        #[command(subcommand)]
+        command: SubscriptionCommand,
+    },
+    /// Does it add up?
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Jobs
     Job {

@@ -2,6 +2,7 @@
 
 use crate::args::{Args, Command};
 
+mod audit;
 mod billing_profile;
 mod brand;
 mod budget;
@@ -9,6 +10,7 @@ pub(crate) mod catalog;
 mod doctor;
 mod font;
 mod import_bull;
+mod invoice;
 mod job;
 pub(crate) mod key;
 mod migrate;
@@ -20,6 +22,7 @@ mod sandbox;
 mod seller;
 mod stripe;
 mod webhook;
+mod subscription;
 
 /// Runs one command to its end.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -40,6 +43,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Plan { command } => plan::run(command).await,
         Command::Stripe { command } => stripe::run(command).await,
         Command::Webhook { command } => webhook::run(command).await,
+        Command::Invoice { command } => invoice::run(command).await,
+        Command::Subscription { command } => subscription::run(command).await,
+        Command::Audit { command } => audit::run(command).await,
         Command::Job { command } => job::run(command).await,
         Command::Doctor { database, queue } => doctor::run(&database, &queue).await,
         Command::Sandbox(args) => sandbox::run(args).await,

@@ -13,6 +13,7 @@
 )]
 
 mod arrows;
+mod billing;
 mod billing_setup;
 mod catalog;
 mod cluster;
@@ -25,6 +26,7 @@ mod invoicing;
 mod moving;
 mod outage;
 mod processes;
+mod quota;
 mod render;
 mod secrecy;
 mod shop;
