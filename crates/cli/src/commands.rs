@@ -21,8 +21,8 @@ mod render;
 mod sandbox;
 mod seller;
 mod stripe;
-mod webhook;
 mod subscription;
+mod webhook;
 
 /// Runs one command to its end.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
