@@ -33,3 +33,4 @@ mod shop;
 mod storm;
 mod system;
 mod webhooks_in;
+mod webhooks_verified;
