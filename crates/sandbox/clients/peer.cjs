@@ -70,7 +70,7 @@ const CALLS = {
     }
     const calls = response.output.filter((item) => item.type === "image_generation_call");
     return {
-      pictures: calls.map((item) => item.result),
+      pictures: calls.map((item) => item.result).filter(Boolean),
       status: response.status,
       code: response.error?.code ?? null,
     };

@@ -74,7 +74,8 @@ def openai_background(ask):
         time.sleep(0.03)
         response = client.responses.retrieve(response.id)
         seen.append(response.status)
-    found = [item.result for item in response.output if item.type == "image_generation_call"]
+    calls = [item for item in response.output if item.type == "image_generation_call"]
+    found = [call.result for call in calls if call.result]
     return {
         "pictures": found,
         "status": response.status,
