@@ -11,9 +11,9 @@ use serde::Serialize;
 use crate::args::Args;
 use crate::cost::{Cost, Meter};
 use crate::drive::{Load, closed_loop};
-use crate::latency::{Spread, median};
 use crate::report::note;
 use crate::stage::{Cast, Stage, flags};
+use benches::latency::{Spread, median};
 
 /// Requests before each measurement: connections open, caches filled, statements prepared.
 const WARM_UP: usize = 500;

@@ -14,14 +14,10 @@ mod cpu;
 mod database;
 mod drive;
 mod exposition;
-mod fleet;
 mod intake;
-mod latency;
-mod machine;
 mod pickup;
 mod report;
 mod seed;
-mod servers;
 mod stage;
 mod whole;
 
@@ -62,7 +58,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn measure(args: &Args) -> anyhow::Result<()> {
-    let mut report = Report::new(machine::describe(), args);
+    let mut report = Report::new(benches::machine::describe(), args);
     report.print_head();
     if args.wants(Part::Intake) {
         report.intake = intake::measure(args).await?;

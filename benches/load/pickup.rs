@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::args::Args;
 use crate::drive::open_loop;
-use crate::latency::Spread;
 use crate::report::note;
 use crate::stage::{Cast, Stage};
+use benches::latency::Spread;
 
 /// How often the database is asked whether the last jobs have ended.
 const ASK_EVERY: Duration = Duration::from_millis(100);

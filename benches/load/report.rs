@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::args::Args;
 use crate::cost::Cost;
 use crate::intake::Intake;
-use crate::latency::Spread;
-use crate::machine::Machine;
 use crate::pickup::Pickup;
 use crate::whole::Whole;
+use benches::latency::Spread;
+use benches::machine::Machine;
 
 /// A line about what is going on, on standard error. A closed stream is no reason to stop.
 pub(crate) fn note(line: &str) {

@@ -12,7 +12,7 @@ use store::brands::NewBrand;
 use store::{Database, api_keys, brands, catalog, objects};
 use uuid::Uuid;
 
-use crate::servers::Servers;
+use benches::servers::Servers;
 
 /// Size of a request's body: what facts about other systems were measured with.
 const BODY_BYTES: usize = 1024;

@@ -8,9 +8,9 @@ use benches::Subject;
 use crate::args::Args;
 use crate::cpu::Watched;
 use crate::database::Reader;
-use crate::fleet::Role;
 use crate::seed::{self, Shop};
-use crate::servers::Servers;
+use benches::fleet::Role;
+use benches::servers::Servers;
 
 /// What to start.
 #[derive(Debug, Clone)]

@@ -9,9 +9,9 @@ use serde::Serialize;
 use crate::args::Args;
 use crate::cost::{Cost, Meter};
 use crate::drive::{Load, closed_loop};
-use crate::latency::Spread;
 use crate::report::note;
 use crate::stage::{Cast, Stage};
+use benches::latency::Spread;
 
 /// How often the database is asked whether jobs are open; the times themselves come from the rows.
 const ASK_EVERY: Duration = Duration::from_millis(200);

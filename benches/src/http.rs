@@ -86,6 +86,18 @@ impl Connection {
         self.exchange(request).await
     }
 
+    /// Posts nothing to a path that only the holder of a key may post to.
+    ///
+    /// # Errors
+    /// A broken connection, or no answer within 30 s.
+    pub async fn post_as(&mut self, key: &str, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+        let request = Request::post(path)
+            .header(header::HOST, &self.host)
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .body(Full::new(Bytes::new()))?;
+        self.exchange(request).await
+    }
+
     async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
