@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use bytes::Bytes;
-use chrono::Utc;
-use domain::Event;
 use domain::webhook_signature::WebhookSecret;
+use domain::{Clock, Event};
 use http::{Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
+use service::SystemClock;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -49,7 +49,7 @@ pub(crate) async fn send_all(
     while let Some(row) = stage.sql.query_opt(&next, &[&webhook]).await? {
         let (event, body): (String, Vec<u8>) = (row.get(0), row.get(1));
         let id = Event::message_id(event.parse::<Uuid>()?);
-        let now = Utc::now();
+        let now = SystemClock.now();
         let request = Request::post("/hook")
             .header(header::HOST, receiver.to_string())
             .header(header::CONTENT_TYPE, "application/json")

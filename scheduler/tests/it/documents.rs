@@ -131,7 +131,8 @@ async fn two_schedulers_at_once_make_the_same_files() {
         duty(&world, folder.path(), None),
     );
     let (a, b) = tokio::join!(Box::pin(first.run()), Box::pin(second.run()));
-    (a.unwrap(), b.unwrap());
+    a.unwrap();
+    b.unwrap();
     assert_eq!(
         (files(folder.path()).len(), world.number(MISSING).await),
         (40, 0)

@@ -196,7 +196,8 @@ async fn two_schedulers_at_once_make_one_of_each() {
     }
     let (mut first, mut second) = (duty(&world, &stripe), duty(&world, &stripe));
     let (a, b) = tokio::join!(Box::pin(first.run()), Box::pin(second.run()));
-    (a.unwrap(), b.unwrap());
+    a.unwrap();
+    b.unwrap();
     until_done(&world, &mut first).await;
     each_once(&world, &stripe, &invoices).await;
 }

@@ -74,7 +74,7 @@ pub async fn claim(
         false => take(&mut tx, now, &found).await?,
     };
     tx.commit().await?;
-    due.sort_by(|a, b| (a.next_at, a.seq).cmp(&(b.next_at, b.seq)));
+    due.sort_by_key(|claimed| (claimed.next_at, claimed.seq));
     for claim in claims.iter().filter(|claim| claim.ordered) {
         sort_by_seq(&mut due, &claim.lease);
     }
