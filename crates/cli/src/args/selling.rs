@@ -24,9 +24,9 @@ A seller file, all of it; only name, address.country, address.city, registration
   terms = { payment_days = 30, notes = [\"Merci de votre confiance.\"] }
 
   [seller.vat]
-  regime = \"registered\"           # charges VAT; not_subject does not; small_business is the Union's scheme
+  regime = \"registered\"           # charges VAT; or not_subject, small_business
   vat_id = \"FR40303265045\"
-  oss = true                      # declares consumers' VAT of other member states through the one-stop shop
+  oss = true                      # consumers' VAT through the one-stop shop
 
 A Swiss company below the threshold: regime = \"not_subject\", and its UID among the registrations.
 A small business: regime = \"small_business\", tax_number, and the text that its law wants, such as

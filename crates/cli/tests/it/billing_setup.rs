@@ -145,7 +145,7 @@ async fn every_fault_of_a_file_is_named_at_once_and_nothing_is_changed() {
         ("name = \"Atelier Exemple SAS\"", "", "name"),
         ("logo.png", "gone.png", "/logo gone.png"),
         ("logo.png", "file.toml", "neither PNG nor JPEG"),
-        ("[seller]", "[vendor]", "vendor"),
+        ("[seller", "[vendor", "vendor"),
         (
             "invoice_prefix = \"FA\"",
             "invoice_prefix = \"CN\"",

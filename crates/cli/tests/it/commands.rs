@@ -103,6 +103,8 @@ fn the_list_of_all_settings_is_what_the_programs_take() {
         "ATELIER_BUILD_DATABASE_URL",
         "ATELIER_DEMO_PROFILE",
         "ATELIER_TEST_DATABASE_URL",
+        "ATELIER_TEST_LAW_CASES",
+        "ATELIER_TEST_QUOTA_REQUESTS",
         "ATELIER_TEST_REDIS_URL",
     ];
     let listed: std::collections::BTreeSet<String> = service::SETTINGS

@@ -33,4 +33,5 @@ mod shop;
 mod storm;
 mod system;
 mod webhooks_in;
+mod webhooks_out;
 mod webhooks_verified;

@@ -122,7 +122,7 @@ async fn five_thousand_requests_over_three_processes_get_exactly_the_hundred_the
     let orders = (0..30)
         .map(|n| {
             let mut order = order(&format!("refused {n}"));
-            order["user_prompt"] = json!("a forbidden fruit");
+            order["customizations"]["zone_mug_pattern"] = json!({ "pattern": "a forbidden fruit" });
             order
         })
         .collect();

@@ -133,7 +133,7 @@ provider = "{provider}"
 template = "A motif.{{% if user_prompt %}} {{{{ user_prompt }}}}{{% endif %}}"
 
 [[zone]]
-id = "zone_motif"
+id = "zone_{name}_motif"
 name = "Motif"
 type = "PATTERN"
 x = 8

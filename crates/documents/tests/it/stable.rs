@@ -52,7 +52,7 @@ fn a_logo_stands_on_the_page_and_the_bytes_are_the_same_each_time() {
     let (first, without) = (with_logo(), render(&document, None).unwrap());
     assert!(with_logo() == first);
     assert!(first.xml == without.xml && first.pdf != without.pdf);
-    let picture = b"/Subtype /Image";
+    let picture = b"/Subtype/Image";
     let has_picture = |pdf: &[u8]| pdf.windows(picture.len()).any(|window| window == picture);
     assert!(has_picture(&first.pdf) && !has_picture(&without.pdf));
 }

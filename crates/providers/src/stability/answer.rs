@@ -119,11 +119,13 @@ pub(super) fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> P
     let Fault { name, errors } = explained.unwrap_or_default();
     let detail = format!("status {}: {}", status.as_u16(), word(&name));
     let refused = |kind, next| ProviderError::refused(NAME, kind, next, &detail);
+    // Who is refused for a key may be shown it again, and what looks like a code could be the key.
+    let bare = format!("status {}", status.as_u16());
     match (status.as_u16(), name.as_str()) {
         (403, "content_moderation") | (400, "content_moderation" | "invalid_prompts") => {
             refused(ErrorKind::ContentPolicy, Next::Stop)
         }
-        (401 | 403, _) => refused(ErrorKind::Auth, Next::OtherKey),
+        (401 | 403, _) => ProviderError::refused(NAME, ErrorKind::Auth, Next::OtherKey, bare),
         (402, _) => refused(ErrorKind::QuotaExhausted, Next::OtherProvider),
         // The path names the model: it is gone, and another provider may have what was wanted.
         (404 | 410, _) => refused(ErrorKind::InvalidRequest, Next::OtherProvider),
