@@ -14,8 +14,6 @@ set -u
 stop_signal=$1 grace_tenths=$2 log=$3 dir=$4
 shift 4
 
-# A closed terminal or Ctrl-C is the asking process's business: it drains first, then closes the pipe.
-trap '' INT HUP QUIT TERM PIPE
 exec 3<&0 </dev/null
 
 if [ -n "$dir" ] && [ ! -d "$dir" ] && ! mkdir -m 700 "$dir"; then
@@ -25,12 +23,15 @@ fi
 if [ -n "$log" ]; then exec 4>>"$log"; else exec 4>&2; fi
 exec 2>/dev/null
 
-# exec keeps the number: the subshell's process becomes PROGRAM.
-(trap - INT HUP QUIT TERM PIPE; exec "$@" 3<&- >&4 2>&4 4>&-) &
+# exec keeps the number: the subshell's process becomes PROGRAM. It is forked before we ignore anything,
+# so a signal that comes before exec is not lost on it.
+(exec "$@" 3<&- >&4 2>&4 4>&-) &
 program=$!
 exec 4>&-
 cd /
-echo "pid $program"
+
+# A closed terminal or Ctrl-C is the asking process's business: it drains first, then closes the pipe.
+trap '' INT HUP QUIT TERM PIPE
 
 # The reader obeys orders while PROGRAM lives. It is killed before the exit is reported, so it can
 # never signal a number that the kernel has since given to somebody else.
@@ -52,6 +53,8 @@ echo "pid $program"
     kill -s KILL "$program"
 ) >/dev/null &
 reader=$!
+# Only now: from here on PROGRAM is stopped even if we are killed.
+echo "pid $program"
 
 wait "$program"
 status=$?
