@@ -1,10 +1,12 @@
 //! Endpoints: made, read, changed, switched on, removed; and those that requests bring along.
 
 use domain::webhook_endpoint::{PayloadFormat, WebhookHeaders};
+use domain::webhook_policy::Health;
 use domain::{BrandId, EventKind};
 use store::webhooks::endpoints::{
     Change, Endpoint, Kind, NewEndpoint, Settings, create, enable, find, list, remove, update,
 };
+use store::webhooks::lanes::{self, Release, Renewal};
 use store::webhooks::secrets::{NewSecret, SecretKind, of_endpoints, upkeep};
 use store::{SealingKeys, StoreError};
 use uuid::Uuid;
@@ -195,6 +197,52 @@ async fn switching_on_forgets_the_failures_and_makes_the_lane_due() {
     .await
     .unwrap();
     assert_eq!(lane, ("closed".to_owned(), 0, 0, true));
+}
+
+/// A process that holds a failing endpoint's lane while it is switched on.
+#[tokio::test]
+async fn what_a_process_remembers_of_failing_does_not_come_back_after_switching_on() {
+    let world = World::new().await;
+    let id = make(&world, "whsec_one").await;
+    world
+        .run("UPDATE atelier.webhook_lane SET failures = 9, first_failure_at = now(), due_at = now() - interval '1 year'")
+        .await;
+    let lease = async |token| {
+        let leased = lanes::lease(&world.db, world.now(), Uuid::from_u128(token), 1, &[]);
+        leased.await.unwrap().pop()
+    };
+    let held = lease(1).await.unwrap();
+    assert_eq!(held.state.breaker.failures, 9);
+    let brand = BrandId::from("a");
+    assert!(enable(&world.db, world.now(), &brand, &id).await.unwrap());
+    let release = Release {
+        lease: held.lease,
+        state: held.state,
+        called: None,
+        not_before: None,
+        unsent: Vec::new(),
+    };
+    lanes::release(&world.db, world.now(), &[release])
+        .await
+        .unwrap();
+    assert_eq!(lease(2).await, None, "its tries may still be under way");
+    world
+        .run(
+            "UPDATE atelier.webhook_lane SET lease_until = clock_timestamp() - interval '1 second'",
+        )
+        .await;
+    let next = lease(3).await.unwrap();
+    assert_eq!(next.state.breaker.failures, 0);
+    assert_eq!(next.state.health, Health::default());
+    // A lane that goes well is left to whoever holds it.
+    assert!(enable(&world.db, world.now(), &brand, &id).await.unwrap());
+    let renewal = Renewal {
+        lease: next.lease.clone(),
+        term: next.term,
+        in_hand: Vec::new(),
+    };
+    let renewed = lanes::renew(&world.db, &[renewal]).await.unwrap();
+    assert_eq!(renewed, [next.lease]);
 }
 
 #[tokio::test]

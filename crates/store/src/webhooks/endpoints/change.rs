@@ -147,12 +147,17 @@ async fn lock_lane(tx: &mut Transaction, id: &str) -> Result<(), StoreError> {
 }
 
 /// Forgets that an endpoint failed, and has somebody look at what has waited while it was off.
+///
+/// Whoever holds the lane of a failing endpoint loses it, or it would write back what it remembers. Its lease goes
+/// on as a pause, for its tries may still be under way.
 async fn start_anew(tx: &mut Transaction, now: DateTime<Utc>, id: &str) -> Result<(), StoreError> {
     sqlx::query!(
         r#"-- store::webhooks::endpoints::start_anew
         UPDATE atelier.webhook_lane
         SET breaker = 'closed', breaker_until = NULL, failures = 0, rate_per_s = NULL, first_failure_at = NULL,
-            first_exhausted_at = NULL, last_exhausted_at = NULL, warned_percent = 0, due_at = $2
+            first_exhausted_at = NULL, last_exhausted_at = NULL, warned_percent = 0, due_at = $2,
+            token = CASE WHEN breaker = 'closed' AND failures = 0 AND rate_per_s IS NULL
+                AND first_failure_at IS NULL THEN token END
         WHERE webhook_id = $1"#,
         id,
         now
