@@ -106,13 +106,10 @@ impl InlineGate {
     }
 
     /// Takes lengths as they are now: the only way to learn, without a board, that a full lane has
-    /// room again.
+    /// room again. Places reserved for what is on its way stay reserved.
     pub fn observe_lengths(&mut self, lengths: &LaneLengths) {
         for (lane, length) in lengths {
-            self.lanes[index(*lane)] = LaneView {
-                length: *length,
-                own: 0,
-            };
+            self.lanes[index(*lane)].length = *length;
         }
     }
 

@@ -172,6 +172,20 @@ fn a_full_lane_without_a_dispatcher_opens_again_when_its_length_is_read() {
 }
 
 #[test]
+fn a_length_that_is_read_does_not_give_away_the_place_of_a_job_on_its_way() {
+    let mut gate = InlineGate::default();
+    gate.added(Lane::Free, 0, DEFAULT_LANE_BOUND - 1);
+    assert_eq!(gate.admit(Lane::Free, &brand("a"), at(0)), Inline::Now);
+    gate.observe_lengths(&LaneLengths::from([(Lane::Free, DEFAULT_LANE_BOUND - 1)]));
+    assert_eq!(
+        gate.admit(Lane::Free, &brand("a"), at(0)),
+        Inline::Later(Later::LaneFull)
+    );
+    gate.not_added(Lane::Free, &brand("a"));
+    assert_eq!(gate.admit(Lane::Free, &brand("a"), at(0)), Inline::Now);
+}
+
+#[test]
 fn a_board_without_the_lane_leaves_it_the_default_bound() {
     let mut gate = InlineGate::default();
     gate.observe_board(
