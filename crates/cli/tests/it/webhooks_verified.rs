@@ -1,6 +1,8 @@
 //! Webhooks from a request to a receiver: real programs, a real receiver, and the official libraries as
 //! judges of every message.
 
+mod receivers;
+mod repairs;
 mod verifiers;
 
 use std::collections::BTreeMap;
