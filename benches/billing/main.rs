@@ -8,12 +8,12 @@
 mod fleet;
 mod seed;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use benches::command::{self, say};
 use clap::Parser;
 use serde::Serialize;
 use testkit::{Durability, PostgresOptions, PrivatePostgres, PrivateRedis, RedisOptions};
@@ -65,25 +65,7 @@ struct Report {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(measure(&args)),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("billing: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// A line for people.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    command::run("billing", measure(&args))
 }
 
 async fn measure(args: &Args) -> anyhow::Result<()> {

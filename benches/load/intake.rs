@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use benches::command::note;
 use serde::Serialize;
 
 use crate::args::Args;
 use crate::cost::{Cost, Meter};
 use crate::drive::{Load, closed_loop};
-use crate::report::note;
 use crate::stage::{Cast, Stage, flags};
 use benches::latency::{Spread, median};
 

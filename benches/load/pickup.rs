@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use benches::command::note;
 use serde::Serialize;
 
 use crate::args::Args;
 use crate::drive::open_loop;
-use crate::report::note;
 use crate::stage::{Cast, Stage};
 use benches::latency::Spread;
 

@@ -1,7 +1,6 @@
 //! What a run found, as a table for people and as JSON for machines.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
@@ -12,18 +11,9 @@ use crate::cost::Cost;
 use crate::intake::Intake;
 use crate::pickup::Pickup;
 use crate::whole::Whole;
+use benches::command::say;
 use benches::latency::Spread;
 use benches::machine::Machine;
-
-/// A line about what is going on, on standard error. A closed stream is no reason to stop.
-pub(crate) fn note(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
-}
-
-/// A line of the result, on standard output.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
-}
 
 /// The settings that the numbers depend on.
 #[derive(Debug, Clone, Serialize)]

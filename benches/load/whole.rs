@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use benches::Subject;
+use benches::command::note;
 use serde::Serialize;
 
 use crate::args::Args;
 use crate::cost::{Cost, Meter};
 use crate::drive::{Load, closed_loop};
-use crate::report::note;
 use crate::stage::{Cast, Stage};
 use benches::latency::Spread;
 

@@ -7,11 +7,11 @@
 mod platform;
 mod writer;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use benches::command::{self, say};
 use clap::Parser;
 use prometheus::Registry;
 use secrecy::SecretString;
@@ -38,29 +38,11 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(measure(&args)),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("migrate: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    command::run("migrate", measure(&args))
 }
 
 /// How long the writer is measured without a migration, for comparison.
 const ALONE: Duration = Duration::from_secs(20);
-
-/// A line for people.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
-}
 
 async fn measure(args: &Args) -> anyhow::Result<()> {
     let postgres = PrivatePostgres::start(&PostgresOptions {

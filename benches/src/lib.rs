@@ -5,6 +5,7 @@
 //! programs, PostgreSQL and Redis together), and further folders of their own. `README.md` says how to run
 //! and to read them.
 
+pub mod command;
 pub mod fleet;
 pub mod http;
 pub mod latency;

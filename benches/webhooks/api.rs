@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
+use benches::command::note;
 use benches::http::Connection;
 use benches::tiny;
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use uuid::Uuid;
 
 use crate::args::Args;
 use crate::arrivals::Arrivals;
-use crate::report::{Api, note};
+use crate::report::Api;
 use crate::stage::Stage;
 
 const CONNECTIONS: usize = 32;

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use benches::command::note;
+
 use crate::args::Args;
 use crate::arrivals::Arrivals;
-use crate::report::{Throughput, note};
+use crate::report::Throughput;
 use crate::sequential;
 use crate::stage::Stage;
 

@@ -16,38 +16,15 @@ mod stage;
 
 use std::process::ExitCode;
 
+use benches::command;
 use clap::Parser;
 
 use crate::args::{Args, Part};
-use crate::report::{Report, note};
+use crate::report::Report;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run(&args)),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            note(&format!("webhooks: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Measures until it is done or somebody ends it.
-async fn run(args: &Args) -> anyhow::Result<()> {
-    tokio::select! {
-        outcome = Box::pin(measure(args)) => outcome,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            anyhow::bail!("interrupted; everything that was started is being stopped")
-        }
-    }
+    command::run("webhooks", measure(&args))
 }
 
 async fn measure(args: &Args) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use benches::command::note;
 use benches::latency::{Spread, median};
 use domain::{BrandId, Clock, Event, EventKind};
 use serde_json::json;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 
 use crate::args::Args;
 use crate::arrivals::Arrivals;
-use crate::report::{Neighbour, note};
+use crate::report::Neighbour;
 use crate::stage::Stage;
 
 /// Between two events of the healthy brand: a steady twenty a second, whatever becomes of them.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use benches::command::note;
 use domain::{BrandId, Clock};
 use service::SystemClock;
 use store::webhooks::bulk::{Asked, Kind, NewJob, create, find};
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use crate::args::Args;
 use crate::arrivals::Arrivals;
-use crate::report::{Recovery, note};
+use crate::report::Recovery;
 use crate::stage::Stage;
 
 const UNDELIVERED: &str =

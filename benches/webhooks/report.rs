@@ -1,9 +1,9 @@
 //! What was found, for people and as JSON.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use benches::command::note;
 use benches::latency::median;
 use benches::machine::{self, Machine};
 use serde::Serialize;
@@ -131,10 +131,4 @@ impl Report {
         let text = serde_json::to_string_pretty(self)?;
         std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))
     }
-}
-
-/// A line for people, on standard error.
-pub(crate) fn note(line: &str) {
-    // Where nobody listens, nothing is lost.
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
