@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::{JobState, PublicId};
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use store::intake::{Accepted, NewGeneration};
 use tokio::time::Instant;
 
 use super::answers::{BodyProblems, KeyProblems};
+use super::made::{IdempotencyKey, made};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::intake::{Asker, prepare};
@@ -23,7 +24,6 @@ use crate::problem::{Code, Problem};
 use crate::request::{Draft, JsonBody, parse_v1, requested_wait};
 use crate::view::{GenerationView, describe};
 
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// First pause between two looks at a generation somebody waits for, doubled up to the longest: a
@@ -86,7 +86,7 @@ pub(super) struct CreateGeneration {
     tag = "generations",
     request_body = CreateGeneration,
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        IdempotencyKey,
         ("Prefer" = Option<String>, Header, description = "`wait=n`, at most 60 seconds: answer when it has ended"),
     ),
     responses(
@@ -116,18 +116,11 @@ pub(super) async fn create_generation(
         false => StatusCode::ACCEPTED,
     };
     let location = view.links.itself.clone();
-    let mut response = (status, Json(view)).into_response();
-    let out = response.headers_mut();
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        out.insert(header::LOCATION, location);
-    }
-    if accepted.replayed {
-        out.insert(REPLAYED, HeaderValue::from_static("true"));
-    }
+    let mut response = made(&location, accepted.replayed, (status, Json(view)));
     if !wait.is_zero()
         && let Ok(applied) = HeaderValue::from_str(&format!("wait={}", wait.as_secs()))
     {
-        out.insert(PREFERENCE_APPLIED, applied);
+        response.headers_mut().insert(PREFERENCE_APPLIED, applied);
     }
     Ok(response)
 }

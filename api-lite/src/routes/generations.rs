@@ -7,9 +7,9 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use domain::{JobState, PublicId};
 use store::generations::{self, Filter, Generation};
-use url::form_urlencoded;
 
 use super::answers::{KeyProblems, Missing};
+use super::paging::{AskedFilter, PageParameters, Paging};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::cursor;
@@ -20,9 +20,8 @@ use crate::view::{GenerationView, Page, attempts, describe};
 /// Jobs counted before one in its queue; beyond it the exact number says nothing to anybody.
 const MAX_POSITION: i64 = 1_000;
 
-/// Generations on one page.
-const MAX_PAGE: i64 = 100;
-const DEFAULT_PAGE: i64 = 20;
+const STATES: &str =
+    "the states are queued, processing, succeeded, failed, canceled, expired and held";
 
 /// Read a generation.
 ///
@@ -108,8 +107,7 @@ pub(super) async fn find(
     path = "/v1/generations",
     tag = "generations",
     params(
-        ("limit" = Option<i64>, Query, description = "1 to 100, otherwise 20"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        PageParameters,
         ("product" = Option<String>, Query, description = "Id or slug of a product"),
         ("status" = Option<String>, Query, description = "State words, separated by commas"),
         ("since" = Option<String>, Query, description = "Accepted at or after this instant (RFC 3339)"),
@@ -126,102 +124,51 @@ pub(super) async fn list_generations(
     mut query: Query,
 ) -> Result<Response, Problem> {
     caller.must_be_secret()?;
-    let limit = query.number("limit", 1, MAX_PAGE, DEFAULT_PAGE);
-    let cursor = query.text("cursor");
-    let asked = Asked::read(&mut query);
+    let paging = Paging::read(&mut query);
+    let asked = ["product", "status", "since"].map(|name| (name, query.text(name)));
     let filter = filter(&app, &caller, &asked, &mut query).await?;
     query.finish()?;
-    let before = cursor.map(|text| cursor::decode(&text).ok_or(Code::InvalidCursor));
     let filter = Filter {
-        before: before.transpose()?,
+        before: paging.before(cursor::decode)?,
         ..filter
     };
-    let mut found = generations::list(&app.database, caller.brand(), &filter, limit + 1).await?;
-    let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let last = found.last().filter(|_| more);
-    let next_cursor = last.map(|last| cursor::encode(last.id));
-    let link = next_cursor
-        .as_ref()
-        .map(|next| asked.next_page(&app, limit, next));
+    let (db, brand) = (&app.database, caller.brand());
+    let mut found = generations::list(db, brand, &filter, paging.rows()).await?;
+    let next_cursor = paging.cut(&mut found, |last| cursor::encode(last.id));
+    let next = next_cursor.clone();
     let data = found.iter().map(|one| describe(&app, one)).collect();
-    let mut response = Json(Page { data, next_cursor }).into_response();
-    if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
-}
-
-/// The filters as they were asked for, to be repeated in the address of the next page.
-struct Asked {
-    product: Option<String>,
-    status: Option<String>,
-    since: Option<String>,
-}
-
-impl Asked {
-    fn read(query: &mut Query) -> Self {
-        Self {
-            product: query.text("product"),
-            status: query.text("status"),
-            since: query.text("since"),
-        }
-    }
-
-    fn next_page(&self, app: &App, limit: i64, cursor: &str) -> String {
-        let mut pairs = form_urlencoded::Serializer::new(String::new());
-        pairs.append_pair("limit", &limit.to_string());
-        let filters = [
-            ("product", &self.product),
-            ("status", &self.status),
-            ("since", &self.since),
-        ];
-        for (name, value) in filters {
-            if let Some(value) = value {
-                pairs.append_pair(name, value);
-            }
-        }
-        pairs.append_pair("cursor", cursor);
-        let base = &app.public_url;
-        format!("<{base}/v1/generations?{}>; rel=\"next\"", pairs.finish())
-    }
+    let page = Json(Page { data, next_cursor });
+    Ok(paging.answer(&app, "/v1/generations", &asked, next.as_deref(), page))
 }
 
 async fn filter(
     app: &App,
     caller: &Caller,
-    asked: &Asked,
+    asked: &[AskedFilter],
     query: &mut Query,
 ) -> Result<Filter, Problem> {
     let mut filter = Filter::default();
-    if let Some(name) = &asked.product {
-        match app.catalog.find(caller.brand(), name, app.now()).await? {
-            Some(entry) => filter.product = Some(entry.product.id.clone()),
-            None => query.fault(
-                "product",
-                "unknown_product",
-                "the brand has no such product",
-            ),
-        }
-    }
-    for word in asked.status.iter().flat_map(|words| words.split(',')) {
-        match state_of(word) {
-            Some(state) => filter.states.push(state),
-            None => query.fault(
-                "status",
-                "unknown_state",
-                "the states are queued, processing, succeeded, failed, canceled, expired and held",
-            ),
-        }
-    }
-    if let Some(text) = &asked.since {
-        match DateTime::parse_from_rfc3339(text) {
-            Ok(at) => filter.since = Some(at.with_timezone(&Utc)),
-            Err(_) => query.fault(
-                "since",
-                "malformed",
-                "an instant such as 2026-05-01T12:00:00Z",
-            ),
+    for (name, text) in asked {
+        let Some(text) = text else { continue };
+        match *name {
+            "product" => match app.catalog.find(caller.brand(), text, app.now()).await? {
+                Some(entry) => filter.product = Some(entry.product.id.clone()),
+                None => query.fault(name, "unknown_product", "the brand has no such product"),
+            },
+            "status" => {
+                for word in text.split(',') {
+                    match state_of(word) {
+                        Some(state) => filter.states.push(state),
+                        None => query.fault(name, "unknown_state", STATES),
+                    }
+                }
+            }
+            _ => match DateTime::parse_from_rfc3339(text) {
+                Ok(at) => filter.since = Some(at.with_timezone(&Utc)),
+                Err(_) => {
+                    query.fault(name, "malformed", "an instant such as 2026-05-01T12:00:00Z");
+                }
+            },
         }
     }
     Ok(filter)

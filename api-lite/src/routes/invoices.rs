@@ -10,19 +10,16 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use store::brand_invoices::{self, BrandInvoice, FileKind, InvoiceFilter};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::answers::{KeyProblems, Missing};
+use super::paging::{PageParameters, Paging};
 use crate::app::App;
 use crate::auth::{Caller, Reader};
 use crate::cursor;
 use crate::problem::{Code, Problem};
 use crate::request::{InvoicePath, Query, if_none_match};
 use crate::view::{InvoiceDetail, InvoiceLinks, InvoicePage, InvoiceView};
-
-const MAX_PAGE: i64 = 100;
-const DEFAULT_PAGE: i64 = 20;
 
 /// How long an address that is handed out opens its file: time to click on it, or to fetch it.
 const LINKS_LAST: TimeDelta = TimeDelta::hours(1);
@@ -35,8 +32,7 @@ const STATES: [&str; 4] = ["open", "paid", "void", "uncollectible"];
     path = "/v1/invoices",
     tag = "account",
     params(
-        ("limit" = Option<i64>, Query, description = "1 to 100, otherwise 20"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        PageParameters,
         ("status" = Option<String>, Query, description = "`open`, `paid`, `void` or `uncollectible`"),
     ),
     responses((status = 200, description = "One page; `Link` names the next one", body = InvoicePage), KeyProblems),
@@ -48,45 +44,27 @@ pub(super) async fn list_invoices(
     mut query: Query,
 ) -> Result<Response, Problem> {
     caller.must_be_secret()?;
-    let limit = query.number("limit", 1, MAX_PAGE, DEFAULT_PAGE);
-    let cursor = query.text("cursor");
+    let paging = Paging::read(&mut query);
     let state = query.text("status");
     if state.as_deref().is_some_and(|word| !STATES.contains(&word)) {
         let detail = "the states are open, paid, void and uncollectible";
         query.fault("status", "unknown_state", detail);
     }
     query.finish()?;
-    let before = cursor.map(|text| cursor::decode_invoice(&text).ok_or(Code::InvalidCursor));
     let filter = InvoiceFilter {
         state,
-        before: before.transpose()?,
+        before: paging.before(cursor::decode_invoice)?,
     };
-    let mut found = brand_invoices::list(&app.database, caller.brand(), &filter, limit + 1).await?;
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > most;
-    found.truncate(most);
-    let last = found.last().filter(|_| more);
-    let next_cursor = last.map(|last| cursor::encode_invoice(last.issued_at, last.id));
-    let link = next_cursor
-        .as_ref()
-        .map(|next| next_page(&app, limit, filter.state.as_deref(), next));
+    let (db, brand) = (&app.database, caller.brand());
+    let mut found = brand_invoices::list(db, brand, &filter, paging.rows()).await?;
+    let next_cursor = paging.cut(&mut found, |last| {
+        cursor::encode_invoice(last.issued_at, last.id)
+    });
+    let next = next_cursor.clone();
     let data = found.iter().map(|invoice| view(&app, invoice)).collect();
-    let mut response = Json(InvoicePage { data, next_cursor }).into_response();
-    if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
-}
-
-fn next_page(app: &App, limit: i64, status: Option<&str>, cursor: &str) -> String {
-    let mut pairs = form_urlencoded::Serializer::new(String::new());
-    pairs.append_pair("limit", &limit.to_string());
-    if let Some(status) = status {
-        pairs.append_pair("status", status);
-    }
-    pairs.append_pair("cursor", cursor);
-    let base = &app.public_url;
-    format!("<{base}/v1/invoices?{}>; rel=\"next\"", pairs.finish())
+    let page = Json(InvoicePage { data, next_cursor });
+    let asked = [("status", filter.state)];
+    Ok(paging.answer(&app, "/v1/invoices", &asked, next.as_deref(), page))
 }
 
 /// Read an invoice with its lines.
@@ -133,6 +111,17 @@ fn links(app: &App, id: Uuid, now: DateTime<Utc>) -> InvoiceLinks {
     }
 }
 
+/// What an address that is handed out carries, for the description of the API.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes parameters; they are read by `Reader`")]
+struct SignedAddress {
+    /// Of a signed address: until when, in seconds since 1970
+    expires: Option<i64>,
+    /// Of a signed address
+    signature: Option<String>,
+}
+
 /// Read an invoice's page.
 ///
 /// With a secret key, or with an address that an invoice's `links` hand out, which needs none until it expires.
@@ -142,8 +131,7 @@ fn links(app: &App, id: Uuid, now: DateTime<Utc>) -> InvoiceLinks {
     tag = "account",
     params(
         ("id" = String, Path, description = "The invoice's id"),
-        ("expires" = Option<i64>, Query, description = "Of a signed address: until when, in seconds since 1970"),
-        ("signature" = Option<String>, Query, description = "Of a signed address"),
+        SignedAddress,
         ("If-None-Match" = Option<String>, Header, description = "The entity tag of an earlier answer"),
     ),
     responses(
@@ -172,8 +160,7 @@ pub(super) async fn get_invoice_pdf(
     tag = "account",
     params(
         ("id" = String, Path, description = "The invoice's id"),
-        ("expires" = Option<i64>, Query, description = "Of a signed address: until when, in seconds since 1970"),
-        ("signature" = Option<String>, Query, description = "Of a signed address"),
+        SignedAddress,
         ("If-None-Match" = Option<String>, Header, description = "The entity tag of an earlier answer"),
     ),
     responses(

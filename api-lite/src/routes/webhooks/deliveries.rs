@@ -2,15 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use chrono::DateTime;
 use domain::{Event, EventKind, WebhookTest};
 use store::webhooks::deliveries::{self, Asked, Filter};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::super::answers::{Conflict, KeyProblems, Missing};
+use super::super::made::{IdempotencyKey, made};
+use super::super::paging::{AskedFilter, PageParameters, Paging};
 use super::{endpoint, id_of_request};
 use crate::app::App;
 use crate::auth::Caller;
@@ -21,10 +22,6 @@ use crate::view::{DeliveriesPage, DeliveryDetail, Queued};
 
 const STATUSES: [&str; 4] = ["pending", "delivered", "exhausted", "skipped"];
 
-/// Deliveries on one page.
-const MAX_PAGE: i64 = 100;
-const DEFAULT_PAGE: i64 = 20;
-
 /// List what an endpoint was told, the newest first.
 ///
 /// Pages are stable: what is told meanwhile neither repeats nor hides others.
@@ -34,8 +31,7 @@ const DEFAULT_PAGE: i64 = 20;
     tag = "webhooks",
     params(
         ("id" = String, Path, description = "The endpoint's id"),
-        ("limit" = Option<i64>, Query, description = "1 to 100, otherwise 20"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        PageParameters,
         ("status" = Option<String>, Query, description = "`pending`, `delivered`, `exhausted`, `skipped`, separated by commas"),
         ("event" = Option<String>, Query, description = "A type of event"),
         ("since" = Option<String>, Query, description = "Written at or after this instant (RFC 3339)"),
@@ -54,36 +50,28 @@ pub(in super::super) async fn list_deliveries(
     mut query: Query,
 ) -> Result<Response, Problem> {
     caller.must_be_secret()?;
-    let limit = query.number("limit", 1, MAX_PAGE, DEFAULT_PAGE);
+    let paging = Paging::read(&mut query);
     let asked = ["status", "event", "since"].map(|name| (name, query.text(name)));
-    let cursor = query.text("cursor");
     let filter = filter(&asked, &mut query);
     query.finish()?;
-    let before = cursor.map(|text| cursor::decode_delivery(&text).ok_or(Code::InvalidCursor));
     let filter = Filter {
-        before: before.transpose()?,
+        before: paging.before(cursor::decode_delivery)?,
         ..filter
     };
     let endpoint = endpoint(&app, &caller, &id).await?;
     let (db, brand) = (&app.database, caller.brand());
-    let mut found = deliveries::list(db, brand, &endpoint.id, &filter, limit + 1).await?;
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > most;
-    found.truncate(most);
-    let last = found.last().filter(|_| more);
-    let next_cursor = last.map(|last| cursor::encode_delivery(last.created_at, last.seq));
-    let link = next_cursor
-        .as_ref()
-        .map(|next| next_page(&app, &id, &asked, limit, next));
+    let mut found = deliveries::list(db, brand, &endpoint.id, &filter, paging.rows()).await?;
+    let next_cursor = paging.cut(&mut found, |last| {
+        cursor::encode_delivery(last.created_at, last.seq)
+    });
+    let next = next_cursor.clone();
     let data = found.into_iter().map(Into::into).collect();
-    let mut response = Json(DeliveriesPage { data, next_cursor }).into_response();
-    if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
+    let page = Json(DeliveriesPage { data, next_cursor });
+    let path = format!("/v1/webhooks/{id}/deliveries");
+    Ok(paging.answer(&app, &path, &asked, next.as_deref(), page))
 }
 
-fn filter(asked: &[(&str, Option<String>); 3], query: &mut Query) -> Filter {
+fn filter(asked: &[AskedFilter], query: &mut Query) -> Filter {
     let mut filter = Filter::default();
     for (name, text) in asked {
         let Some(text) = text else { continue };
@@ -116,26 +104,6 @@ fn filter(asked: &[(&str, Option<String>); 3], query: &mut Query) -> Filter {
         }
     }
     filter
-}
-
-fn next_page(
-    app: &App,
-    id: &str,
-    asked: &[(&str, Option<String>); 3],
-    limit: i64,
-    cursor: &str,
-) -> String {
-    let mut pairs = form_urlencoded::Serializer::new(String::new());
-    pairs.append_pair("limit", &limit.to_string());
-    for (name, value) in asked {
-        if let Some(value) = value {
-            pairs.append_pair(name, value);
-        }
-    }
-    pairs.append_pair("cursor", cursor);
-    let base = &app.public_url;
-    let query = pairs.finish();
-    format!("<{base}/v1/webhooks/{id}/deliveries?{query}>; rel=\"next\"")
 }
 
 /// Read one delivery, with the body and every try.
@@ -197,7 +165,7 @@ pub(in super::super) async fn resend_delivery(
     tag = "webhooks",
     params(
         ("id" = String, Path, description = "The endpoint's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        IdempotencyKey,
     ),
     responses((status = 202, description = "It is due", body = Queued), KeyProblems, Missing, Conflict),
     security(("key" = []), ("header_key" = [])),
@@ -232,10 +200,7 @@ fn queued(app: &App, webhook: &str, event: Uuid, asked: Asked) -> Result<Respons
     }
     let id = Event::message_id(event);
     let delivery = format!("{}/v1/webhooks/{webhook}/deliveries/{id}", app.public_url);
-    let location = HeaderValue::from_str(&delivery);
-    let mut response = (StatusCode::ACCEPTED, Json(Queued { id, delivery })).into_response();
-    if let Ok(location) = location {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    let location = delivery.clone();
+    let shown = (StatusCode::ACCEPTED, Json(Queued { id, delivery }));
+    Ok(made(&location, false, shown))
 }

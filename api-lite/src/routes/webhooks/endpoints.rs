@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use chrono::TimeDelta;
 use domain::webhook_signature::{WebhookSecret, WebhookSigningKey};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,6 +19,7 @@ use store::webhooks::endpoints::{self, Change, Endpoint, Kind, NewEndpoint, Sett
 use store::webhooks::secrets::{self, NewSecret, Owner, SecretKind};
 
 use super::super::answers::{BodyProblems, Conflict, KeyProblems, Missing, NoSecrets};
+use super::super::made::{IdempotencyKey, made};
 use super::{endpoint, id_of_request};
 use crate::app::App;
 use crate::auth::Caller;
@@ -28,8 +29,6 @@ use crate::request::{
     JsonBody, Query, WebhookPath, idempotency_key, parse_webhook, parse_webhook_change,
 };
 use crate::view::{WebhookCreated, WebhookView, WebhooksView, public_key};
-
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// How long a repeat is told the secret: as long as a client may try again.
 const REPEATABLE: TimeDelta = TimeDelta::hours(24);
@@ -120,7 +119,7 @@ pub(in super::super) struct ChangeWebhook {
     path = "/v1/webhooks",
     tag = "webhooks",
     request_body = CreateWebhook,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters")),
+    params(IdempotencyKey),
     responses(
         (status = 201, description = "Made; `Location` is its address", body = WebhookCreated),
         KeyProblems,
@@ -154,18 +153,11 @@ pub(in super::super) async fn create_webhook(
         settings: asked.settings,
         secrets,
     };
-    let made = endpoints::create(&app.database, app.now(), keys, &new).await?;
+    let is_new = endpoints::create(&app.database, app.now(), keys, &new).await?;
     let created = created(&app, &caller, keys, &new).await?;
-    let mut response = (StatusCode::CREATED, Json(created)).into_response();
-    let out = response.headers_mut();
     let location = format!("{}/v1/webhooks/{id}", app.public_url);
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        out.insert(header::LOCATION, location);
-    }
-    if !made {
-        out.insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    let shown = (StatusCode::CREATED, Json(created));
+    Ok(made(&location, !is_new, shown))
 }
 
 /// A secret as it is kept.

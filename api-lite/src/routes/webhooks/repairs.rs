@@ -5,14 +5,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use store::webhooks::bulk::{self, Asked, Job, Kind, NewJob};
 
 use super::super::answers::{BodyProblems, Conflict, KeyProblems, Missing};
+use super::super::made::{IdempotencyKey, made};
 use super::{endpoint, id_of_request};
 use crate::app::App;
 use crate::auth::Caller;
@@ -21,8 +22,6 @@ use crate::request::{
     JsonBody, Repair, WebhookJobPath, WebhookPath, idempotency_key, parse_repair,
 };
 use crate::view::{WebhookJobView, WebhookJobsView};
-
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Which deliveries are to be recovered.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -65,7 +64,7 @@ pub(in super::super) struct ReplayDeliveries {
     tag = "webhooks",
     params(
         ("id" = String, Path, description = "The endpoint's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        IdempotencyKey,
     ),
     request_body = RecoverDeliveries,
     responses(
@@ -94,7 +93,7 @@ pub(in super::super) async fn recover_deliveries(
     tag = "webhooks",
     params(
         ("id" = String, Path, description = "The endpoint's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        IdempotencyKey,
     ),
     request_body = ReplayDeliveries,
     responses(
@@ -125,7 +124,7 @@ pub(in super::super) async fn replay_deliveries(
     tag = "webhooks",
     params(
         ("id" = String, Path, description = "The endpoint's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        IdempotencyKey,
     ),
     request_body = RecoverDeliveries,
     responses(
@@ -186,15 +185,8 @@ async fn begin(
     }
     let location = format!("{}/v1/webhooks/{webhook}/jobs/{}", app.public_url, job.id);
     let repeated = key.is_some() && !is_same(job.created_at, now);
-    let mut response = (StatusCode::ACCEPTED, Json(WebhookJobView::from(job))).into_response();
-    let out = response.headers_mut();
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        out.insert(header::LOCATION, location);
-    }
-    if repeated {
-        out.insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    let shown = (StatusCode::ACCEPTED, Json(WebhookJobView::from(job)));
+    Ok(made(&location, repeated, shown))
 }
 
 /// Whether a job is the one that was asked for. An end that was not given was the moment of the first
