@@ -13,6 +13,7 @@ use benches::command::note;
 use benches::http::Connection;
 use benches::tiny;
 use bytes::Bytes;
+use domain::webhook_endpoint::DEFAULT_IN_FLIGHT;
 use domain::{BrandId, Clock, KeyId};
 use serde_json::{Value, json};
 use service::SystemClock;
@@ -34,7 +35,9 @@ pub(crate) async fn measure(args: &Args) -> anyhow::Result<Api> {
     let mut stage = Stage::set(args).await?;
     let arrivals = Arrivals::start().await?;
     stage.brand(BRAND).await?;
-    stage.endpoint(BRAND, arrivals.url("/hook")).await?;
+    stage
+        .endpoint(BRAND, arrivals.url("/hook"), DEFAULT_IN_FLIGHT)
+        .await?;
     let (key, body) = seed(&stage).await?;
     let store = stage.servers.object_store();
     let flags = ["--listen", "127.0.0.1:0", "--object-store", &store];

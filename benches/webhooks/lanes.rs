@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use benches::command::note;
+use domain::webhook_endpoint::DEFAULT_IN_FLIGHT;
 
 use crate::args::Args;
 use crate::arrivals::Arrivals;
@@ -38,7 +39,9 @@ async fn plain(args: &Args) -> anyhow::Result<f64> {
     let stage = Stage::set(args).await?;
     let arrivals = Arrivals::start().await?;
     stage.brand("shop").await?;
-    let webhook = stage.endpoint("shop", arrivals.url("/hook")).await?;
+    let webhook = stage
+        .endpoint("shop", arrivals.url("/hook"), DEFAULT_IN_FLIGHT)
+        .await?;
     // A tenth is enough to know its speed.
     let count = args.messages.div_ceil(10);
     stage.deliveries("shop", &webhook, count, "pending").await?;
@@ -56,7 +59,9 @@ async fn lanes(args: &Args, endpoints: u32) -> anyhow::Result<f64> {
         // A brand each: one alone gets a quarter of the slots.
         let brand = format!("shop{n}");
         stage.brand(&brand).await?;
-        let webhook = stage.endpoint(&brand, arrivals.url("/hook")).await?;
+        let webhook = stage
+            .endpoint(&brand, arrivals.url("/hook"), DEFAULT_IN_FLIGHT)
+            .await?;
         stage.deliveries(&brand, &webhook, each, "pending").await?;
     }
     stage.analyze().await?;

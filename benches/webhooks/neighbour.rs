@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use benches::command::note;
 use benches::latency::{Spread, median};
+use domain::webhook_endpoint::DEFAULT_IN_FLIGHT;
 use domain::{BrandId, Clock, Event, EventKind};
 use serde_json::json;
 use service::SystemClock;
@@ -57,8 +58,12 @@ async fn healthy(args: &Args, dripping: u32) -> anyhow::Result<Spread> {
     let arrivals = Arrivals::start().await?;
     stage.brand("bad").await?;
     stage.brand("good").await?;
-    let bad = stage.endpoint("bad", drips.url("/drip")).await?;
-    let good = stage.endpoint("good", arrivals.url("/hook")).await?;
+    let bad = stage
+        .endpoint("bad", drips.url("/drip"), DEFAULT_IN_FLIGHT)
+        .await?;
+    let good = stage
+        .endpoint("good", arrivals.url("/hook"), DEFAULT_IN_FLIGHT)
+        .await?;
     let scheduler = stage.scheduler().await?;
     if dripping > 0 {
         stage.deliveries("bad", &bad, dripping, "pending").await?;

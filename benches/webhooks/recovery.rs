@@ -15,6 +15,9 @@ use crate::arrivals::Arrivals;
 use crate::report::Recovery;
 use crate::stage::Stage;
 
+/// Whoever wants a million back lets them come.
+const IN_FLIGHT: i16 = 64;
+
 const UNDELIVERED: &str =
     "SELECT count(*) FROM atelier.webhook_delivery WHERE status <> 'delivered'";
 
@@ -23,7 +26,9 @@ pub(crate) async fn measure(args: &Args) -> anyhow::Result<Recovery> {
     let mut stage = Stage::set(args).await?;
     let arrivals = Arrivals::start().await?;
     stage.brand("shop").await?;
-    let webhook = stage.endpoint("shop", arrivals.url("/hook")).await?;
+    let webhook = stage
+        .endpoint("shop", arrivals.url("/hook"), IN_FLIGHT)
+        .await?;
     let mut left = args.recover;
     while left > 0 {
         let some = left.min(100_000);

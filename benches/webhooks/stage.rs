@@ -87,8 +87,13 @@ impl Stage {
         Ok(())
     }
 
-    /// An endpoint that wants failed generations, with four deliveries under way at most; its id.
-    pub(crate) async fn endpoint(&self, brand: &str, url: String) -> anyhow::Result<String> {
+    /// An endpoint that wants failed generations, with so many deliveries under way at most; its id.
+    pub(crate) async fn endpoint(
+        &self,
+        brand: &str,
+        url: String,
+        max_in_flight: i16,
+    ) -> anyhow::Result<String> {
         let keys: SealingKeys = SEALING.parse()?;
         let new = NewEndpoint {
             id: format!("wh_{}", Uuid::now_v7().simple()),
@@ -99,7 +104,7 @@ impl Stage {
                 events: vec![EventKind::GenerationFailed],
                 format: PayloadFormat::Standard,
                 headers: WebhookHeaders::default(),
-                max_in_flight: 4,
+                max_in_flight,
                 rate_per_s: None,
                 ordered: false,
                 timeout_ms: 15_000,
