@@ -360,6 +360,16 @@ async fn a_background_call_fails_by_its_code_and_can_be_stopped() {
         );
     }
     world.sandbox.faults().clear();
+    let empty = Fault::new(Mode::EmptyData);
+    world.sandbox.faults().push(empty).unwrap();
+    let id = accepted(&world, &provider).await;
+    let error = poll(&world, &provider, &id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadAnswer, "{error:?}");
+    assert!(
+        matches!(error.spent(), Spent::Known(cost) if cost.0 > 0),
+        "{error:?}"
+    );
+    world.sandbox.faults().clear();
     let id = accepted(&world, &provider).await;
     let call = || world.call(Duration::from_secs(20));
     let stopped = provider.cancel(&id, call()).await.unwrap();

@@ -17,6 +17,8 @@ const MAX_RESPONSES: usize = 20_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
     Completed,
+    /// As if completed, without a picture.
+    Empty,
     /// With an error code.
     Failed(String),
     /// With a reason.
@@ -80,7 +82,7 @@ impl Background {
             Status::InProgress
         } else {
             match self.end {
-                End::Completed => Status::Completed,
+                End::Completed | End::Empty => Status::Completed,
                 End::Failed(_) => Status::Failed,
                 End::Incomplete(_) => Status::Incomplete,
                 End::Never => Status::InProgress,
@@ -102,7 +104,7 @@ impl Background {
             _ => Value::Null,
         };
         let done = status == Status::Completed;
-        let output = if done {
+        let output = if done && self.end != End::Empty {
             vec![self.item(picture)]
         } else {
             Vec::new()

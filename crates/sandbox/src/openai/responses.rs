@@ -169,6 +169,8 @@ fn end(fired: &Fired) -> (End, bool) {
         (End::Incomplete(reason), true)
     } else if fired.has(Mode::NeverFinishes) {
         (End::Never, true)
+    } else if fired.has(Mode::EmptyData) {
+        (End::Empty, true)
     } else {
         (End::Completed, true)
     }
@@ -231,7 +233,7 @@ async fn read(world: &World, id: &str) -> Outcome {
     let now = world.clock.now();
     let found = lock(&world.responses).get(id, now).cloned();
     let response = found.ok_or_else(|| not_found(id))?;
-    if response.status(now) != Status::Completed {
+    if response.status(now) != Status::Completed || response.end == End::Empty {
         return Ok(Answer::ok(&response.json(now, None)));
     }
     let picture = match &response.picture {

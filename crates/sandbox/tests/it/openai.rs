@@ -322,8 +322,13 @@ async fn background_responses_fail_stay_incomplete_vanish_and_are_cancelled() {
     let path = format!("/responses/{id}/cancel");
     let (_, body) = told(lab.post(Provider::OpenAi, &path, &json!({})).await.unwrap()).await;
     assert_eq!(body["status"], "cancelled");
-    let billed: Vec<bool> = lab.entries().iter().map(|entry| entry.billed).collect();
-    assert_eq!(billed, [false, true, true, true]);
+    let id = submit(Some(Fault::new(Mode::EmptyData))).await;
+    let empty = poll(&lab, &id, "completed").await;
+    assert_eq!(empty["output"], json!([]));
+    let entries = lab.entries();
+    let billed: Vec<bool> = entries.iter().map(|entry| entry.billed).collect();
+    assert_eq!(billed, [false, true, true, true, true]);
+    assert!(entries.iter().all(|entry| !entry.delivered));
 }
 
 #[tokio::test]
