@@ -6,6 +6,9 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
+/// A piece of a key this long is a secret like the whole.
+const PIECE_BYTES: usize = 8;
+
 /// A key of an account at a provider. Cheap to clone; `Debug` shows its id and never the key.
 #[derive(Clone)]
 pub struct Credential {
@@ -50,6 +53,18 @@ impl Credential {
         &self.id
     }
 
+    /// Whether a text repeats the key, or eight characters of it in a row. A server can send the key back
+    /// where a word of its own belongs; such a word is shown nowhere.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        let (key, text) = (self.expose().to_lowercase(), text.to_lowercase());
+        let (key, text) = (key.as_bytes(), text.as_bytes());
+        let length = key.len().min(PIECE_BYTES);
+        length > 0
+            && text
+                .windows(length)
+                .any(|part| key.windows(length).any(|piece| piece == part))
+    }
+
     /// The key itself, for the one header that carries it.
     pub fn expose(&self) -> &str {
         self.secret.expose_secret()
@@ -74,6 +89,24 @@ pub struct CallContext<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_found_in_what_repeats_it_or_a_piece_of_it() {
+        let credential = |key: &str| Credential::new("one", SecretString::from(key));
+        let key = credential("sk-proj-0123456789");
+        for text in [
+            "sk-proj-0123456789",
+            "bad_key.SK-PROJ-0123456789",
+            "23456789",
+        ] {
+            assert!(key.is_in(text), "{text}");
+        }
+        for text in ["", "sk-proj", "3456789", "insufficient_quota"] {
+            assert!(!key.is_in(text), "{text}");
+        }
+        assert!(credential("any").is_in("any_code"));
+        assert!(!Credential::none().is_in("any_code"));
+    }
 
     #[test]
     fn debug_never_shows_the_key() {

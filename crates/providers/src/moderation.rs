@@ -81,7 +81,10 @@ impl Moderation {
         })?;
         if !answer.status.is_success() {
             let free = IfBlocked::FREE;
-            let error = self.endpoint.failures.of_submit(NAME, &answer, free);
+            let error = self
+                .endpoint
+                .failures
+                .of_submit(NAME, &answer, call.credential, free);
             return Err(match error.next() {
                 Next::Reconcile => unanswered(error.kind(), error.detail()),
                 _ => error,

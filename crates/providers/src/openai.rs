@@ -25,7 +25,7 @@ use self::endpoint::{Auth, Endpoint};
 use self::failure::{Fault, Meaning};
 use self::order::{Dialect, Order};
 use crate::config::{ConfigError, OpenAiConfig};
-use crate::credential::CallContext;
+use crate::credential::{CallContext, Credential};
 use crate::error::{ErrorKind, ProviderError};
 use crate::models::{Model, ModelError, ModelRegistry, ModelRow, Recovery, Resolved, micros};
 use crate::provider::{Canceled, Finished, Polled, Provider, Submitted};
@@ -118,7 +118,10 @@ impl OpenAi {
         let answer = self.endpoint.send(prepared, call).await?;
         if !answer.status.is_success() {
             let model = self.models.get(NAME, &prepared.model);
-            return Err(self.endpoint.refusal(prepared, model.as_ref(), &answer));
+            let key = call.credential;
+            return Err(self
+                .endpoint
+                .refusal(prepared, model.as_ref(), &answer, key));
         }
         match background::id(&background::json_of(&answer.body)) {
             Some(id) => Ok(Submitted::Accepted {
@@ -154,13 +157,13 @@ impl OpenAi {
 
     /// A question that was refused. The call goes on whatever becomes of the question, unless there is
     /// no such call.
-    fn unanswered(&self, answer: &Answer) -> ProviderError {
+    fn unanswered(&self, answer: &Answer, key: &Credential) -> ProviderError {
         if matches!(answer.status.as_u16(), 404 | 410) {
             let detail =
                 "result_gone: OpenAI no longer has the answer (it keeps it for ten minutes)";
             return ProviderError::unclear(NAME, ErrorKind::BadAnswer, detail);
         }
-        let fault = Fault::of_body(&answer.body);
+        let fault = Fault::of_body(&answer.body, key);
         let meaning = self.endpoint.failures.meaning(NAME, answer.status, &fault);
         let kind = match meaning {
             Meaning::Rate => ErrorKind::RateLimited,
@@ -250,7 +253,7 @@ impl Provider for OpenAi {
         let path = format!("{}/{provider_ref}", background::PATH);
         let answer = self.ask(Method::GET, &path, call).await?;
         if !answer.status.is_success() {
-            return Err(self.unanswered(&answer));
+            return Err(self.unanswered(&answer, call.credential));
         }
         let response = background::json_of(&answer.body);
         if response.is_null() {
@@ -260,7 +263,9 @@ impl Provider for OpenAi {
         }
         let rate = RateHints::from_headers(&answer.headers);
         let model = self.model_of(&response);
-        let standing = self.background.read(NAME, &response, model.as_ref())?;
+        let standing = self
+            .background
+            .read(&response, model.as_ref(), call.credential)?;
         Ok(finished(standing, provider_ref, rate))
     }
 
@@ -283,7 +288,7 @@ impl Provider for OpenAi {
                 Ok(Canceled::Stopped { cost })
             }
             (200..=299, _) | (400 | 404 | 409 | 410, _) => Ok(Canceled::TooLate),
-            _ => Err(self.unanswered(&answer)),
+            _ => Err(self.unanswered(&answer, call.credential)),
         }
     }
 }
@@ -343,16 +348,27 @@ pub(crate) fn prepare_images(
             (edit::PATH, form.content_type, form.body)
         }
     };
+    let price = order.model.price.quote(&order.priced()).upper;
+    let unsent = [
+        ("quality", order.quality.is_some() && !dialect.quality),
+        (
+            "background",
+            order.background.is_some() && !dialect.background,
+        ),
+    ];
+    let unsent = unsent.into_iter().filter(|(_, is_unsent)| *is_unsent);
+    let mut notes = order.notes;
+    notes.extend(unsent.map(|(field, _)| format!("{provider} takes no {field}; it was left out")));
     Ok(Prepared {
         attempt: request.attempt,
         model: order.model.name.clone(),
-        price: order.model.price.quote(&order.priced()).upper,
+        price,
         method: Method::POST,
         path: path.to_owned(),
         content_type,
         headers,
         body,
         uploads: Vec::new(),
-        notes: order.notes,
+        notes,
     })
 }

@@ -92,6 +92,13 @@ impl Provider for Stability {
             body: prepared.body,
         };
         let sent = self.transport.send(order, call.deadline).await;
-        answer::read(sent, &found.model, prepared.price, prepared.notes).map(Submitted::Finished)
+        answer::read(
+            sent,
+            &found.model,
+            prepared.price,
+            prepared.notes,
+            call.credential,
+        )
+        .map(Submitted::Finished)
     }
 }

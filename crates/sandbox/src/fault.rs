@@ -25,7 +25,7 @@ pub enum RetryAfter {
     Honest,
     /// `retry-after-ms` with the exact time, and `retry-after` beside it, as OpenAI sends both.
     Ms,
-    /// Nothing.
+    /// Nothing, neither in a header nor in the message.
     None,
 }
 

@@ -15,10 +15,12 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::NAME;
 use super::answer::{self, Found, Picture};
 use super::failure::{Fault, Meaning};
 use super::order::Order;
 use crate::config::OpenAiConfig;
+use crate::credential::Credential;
 use crate::error::{ErrorKind, Next, ProviderError};
 use crate::models::{Model, ModelRegistry, Priced, TextModel, micros};
 use crate::request::InputImage;
@@ -145,14 +147,14 @@ impl Background {
     /// Where a response stands.
     pub(super) fn read(
         &self,
-        provider: &'static str,
         response: &Value,
         model: Option<&Model>,
+        key: &Credential,
     ) -> Result<Standing, ProviderError> {
         let cost = self.cost(response, model);
         let ended = |kind, next, detail: String| match cost {
-            Some(cost) => ProviderError::charged(provider, kind, cost, next, detail),
-            None => ProviderError::refused(provider, kind, next, detail),
+            Some(cost) => ProviderError::charged(NAME, kind, cost, next, detail),
+            None => ProviderError::refused(NAME, kind, next, detail),
         };
         let call = response
             .get("output")
@@ -164,9 +166,9 @@ impl Background {
                     .is_some_and(|kind| kind == "image_generation_call")
             });
         match response.get("status").and_then(Value::as_str) {
-            Some("completed") => self.completed(provider, call, cost, model),
+            Some("completed") => self.completed(call, cost, model, key),
             Some("failed") => {
-                let fault = Fault::of(response.get("error").unwrap_or(&Value::Null));
+                let fault = Fault::of(response.get("error").unwrap_or(&Value::Null), key);
                 let (kind, next) = ending(&fault);
                 Err(ended(kind, next, format!("failed: {}", fault.words())))
             }
@@ -194,21 +196,21 @@ impl Background {
 
     fn completed(
         &self,
-        provider: &'static str,
         call: Option<&Value>,
         cost: Option<Micros>,
         model: Option<&Model>,
+        key: &Credential,
     ) -> Result<Standing, ProviderError> {
         let call = call.unwrap_or(&Value::Null);
         let known = cost.or_else(|| self.estimate(call, model));
         let unusable = |kind, next, why: &str| match known {
-            Some(cost) => ProviderError::charged(provider, kind, cost, next, why),
-            None => ProviderError::unclear(provider, kind, why),
+            Some(cost) => ProviderError::charged(NAME, kind, cost, next, why),
+            None => ProviderError::unclear(NAME, kind, why),
         };
         if let Some(error) = call.get("error").filter(|error| !error.is_null()) {
-            let fault = Fault::of(error);
+            let fault = Fault::of(error, key);
             let (kind, next) = ending(&fault);
-            return Err(unusable(kind, next, &fault.words()));
+            return Err(unusable(kind, next, fault.words()));
         }
         let result = call
             .get("result")

@@ -112,12 +112,13 @@ impl Endpoint {
         prepared: &Prepared,
         model: Option<&Model>,
         answer: &Answer,
+        key: &Credential,
     ) -> ProviderError {
         let if_blocked = IfBlocked {
             charged: model.map_or(Charged::Unknown, |model| model.refusal_charged),
             price: prepared.price,
         };
-        self.failures.of_submit(self.name, answer, if_blocked)
+        self.failures.of_submit(self.name, answer, key, if_blocked)
     }
 
     /// Sends a call to the picture API, and brings the picture that came with the answer.
@@ -150,7 +151,7 @@ impl Endpoint {
     ) -> Result<(Finished, Drawn), ProviderError> {
         let answer = self.send(&prepared, call).await?;
         if !answer.status.is_success() {
-            return Err(self.refusal(&prepared, model.as_ref(), &answer));
+            return Err(self.refusal(&prepared, model.as_ref(), &answer, call.credential));
         }
         let Read {
             found,

@@ -12,6 +12,7 @@ use domain::Micros;
 use http::StatusCode;
 use serde_json::Value;
 
+use crate::credential::Credential;
 use crate::error::{ErrorKind, Next, ProviderError};
 use crate::models::Charged;
 use crate::rate::{self, RateHints};
@@ -133,26 +134,34 @@ pub(crate) struct Fault {
     kind: Option<String>,
     message: String,
     stage: Option<String>,
+    words: String,
 }
 
 impl Fault {
-    /// Of an answer's body.
-    pub(crate) fn of_body(body: &[u8]) -> Self {
+    /// Of the body of an answer to a call with this key.
+    pub(crate) fn of_body(body: &[u8], key: &Credential) -> Self {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        Self::of(body.get("error").unwrap_or(&Value::Null))
+        Self::of(body.get("error").unwrap_or(&Value::Null), key)
     }
 
     /// Of an error object.
-    pub(crate) fn of(error: &Value) -> Self {
+    pub(crate) fn of(error: &Value, key: &Credential) -> Self {
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
         let at = |path: &str| error.pointer(path).and_then(text);
+        let code = at("/code").or_else(|| at("/innererror/code"));
+        let kind = at("/type");
         Self {
-            code: at("/code").or_else(|| at("/innererror/code")),
-            kind: at("/type"),
+            words: format!(
+                "code {}, type {}",
+                printable(code.as_deref(), key),
+                printable(kind.as_deref(), key)
+            ),
+            code,
+            kind,
             message: at("/message").or_else(|| text(error)).unwrap_or_default(),
             stage: at("/moderation_details/moderation_stage"),
         }
@@ -179,17 +188,9 @@ impl Fault {
         )
     }
 
-    /// The code and type in a form that can be printed; never the message.
-    pub(crate) fn words(&self) -> String {
-        let clean = |word: &Option<String>| -> String {
-            let word = word.as_deref().unwrap_or("-");
-            let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-            match word.chars().all(allowed) && word.len() <= CODE_CHARS {
-                true => word.to_owned(),
-                false => "unprintable".to_owned(),
-            }
-        };
-        format!("code {}, type {}", clean(&self.code), clean(&self.kind))
+    /// The code and type in a form that can be printed; never the message, and nothing of the key.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
     }
 
     /// Whether the picture was made before it was blocked, as far as it says.
@@ -202,6 +203,17 @@ impl Fault {
         let (_, rest) = self.message.split_once("try again in ")?;
         let word = rest.split_whitespace().next()?;
         rate::span(word.trim_end_matches(['.', ',']))
+    }
+}
+
+/// A word as it can be shown.
+fn printable<'a>(word: Option<&'a str>, key: &Credential) -> &'a str {
+    let word = word.unwrap_or("-");
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let is_code = word.chars().all(allowed) && word.len() <= CODE_CHARS;
+    match is_code && !key.is_in(word) {
+        true => word,
+        false => "unprintable",
     }
 }
 
@@ -247,9 +259,10 @@ impl Failures {
         &self,
         provider: &'static str,
         answer: &Answer,
+        key: &Credential,
         if_blocked: IfBlocked,
     ) -> ProviderError {
-        let fault = Fault::of_body(&answer.body);
+        let fault = Fault::of_body(&answer.body, key);
         let hints = RateHints::from_headers(&answer.headers);
         let meaning = self.meaning(provider, answer.status, &fault);
         error(provider, answer.status, meaning, &fault, hints, if_blocked)
@@ -265,7 +278,13 @@ impl Failures {
         let (meaning, known) = fault.meaning(status);
         if !known && self.is_new(format!("{provider} {status} {}", fault.words())) {
             let (status, words) = (status.as_u16(), fault.words());
-            tracing::warn!(provider, status, fault = %words, ?meaning, "a refusal of an unknown kind");
+            tracing::warn!(
+                provider,
+                status,
+                fault = words,
+                ?meaning,
+                "a refusal of an unknown kind"
+            );
         }
         meaning
     }

@@ -39,9 +39,10 @@ pub(super) fn of_order(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> 
         // The path names the model: it is gone, and another provider may have what was wanted.
         404 | 410 => refused(ErrorKind::InvalidRequest, Next::OtherProvider),
         429 => {
-            let wait = wait(headers, &problem.unwrap_or_default());
-            let error = refused(ErrorKind::RateLimited, Next::SameAfter(wait));
-            error.with_rate(rate(headers, Some(wait)))
+            let said = said(headers, &problem.unwrap_or_default());
+            let next = Next::SameAfter(said.unwrap_or(RATE_PAUSE));
+            // What nobody said is found out by whoever keeps the key's limits.
+            refused(ErrorKind::RateLimited, next).with_rate(rate(headers, said))
         }
         // Its own words for having no room. The same status from a machine in between is no proof.
         503 if explained => refused(ErrorKind::Unavailable, Next::SameAfter(ASK_PAUSE)),
@@ -61,7 +62,10 @@ pub(super) fn of_question(status: StatusCode, headers: &HeaderMap, body: &[u8]) 
         402 => (ErrorKind::QuotaExhausted, MEND_PAUSE),
         429 => {
             let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
-            (ErrorKind::RateLimited, wait(headers, &problem))
+            (
+                ErrorKind::RateLimited,
+                said(headers, &problem).unwrap_or(RATE_PAUSE),
+            )
         }
         400..=499 => (ErrorKind::BadAnswer, MEND_PAUSE),
         500.. => (ErrorKind::Unavailable, ASK_PAUSE),
@@ -73,12 +77,12 @@ pub(super) fn of_question(status: StatusCode, headers: &HeaderMap, body: &[u8]) 
 }
 
 /// From the header, the field or the sentence, in this order.
-fn wait(headers: &HeaderMap, problem: &Problem) -> Duration {
-    let said = number(headers, "retry-after")
+fn said(headers: &HeaderMap, problem: &Problem) -> Option<Duration> {
+    let seconds = number(headers, "retry-after")
         .or(problem.retry_after)
-        .or_else(|| resets_in_seconds(&problem.detail));
-    said.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .map_or(RATE_PAUSE, |wait| wait.min(MAX_WAIT))
+        .or_else(|| resets_in_seconds(&problem.detail))?;
+    let wait = Duration::try_from_secs_f64(seconds).ok()?;
+    Some(wait.min(MAX_WAIT))
 }
 
 /// The number in "… Your rate limit resets in ~30s."

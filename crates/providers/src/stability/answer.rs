@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::NAME;
+use crate::credential::Credential;
 use crate::error::{ErrorKind, Next, ProviderError};
 use crate::models::{Charged, ModelRow};
 use crate::picture::media_type;
@@ -49,13 +50,14 @@ pub(super) fn read(
     row: &ModelRow,
     price: Micros,
     notes: Vec<String>,
+    key: &Credential,
 ) -> Result<Finished, ProviderError> {
     let answer = match sent {
         Ok(answer) => answer,
         Err(broken) => return Err(lost(broken)),
     };
     if answer.status != StatusCode::OK {
-        return Err(refused(answer.status, &answer.headers, &answer.body));
+        return Err(refused(answer.status, &answer.headers, &answer.body, key));
     }
     let Some((picture, reason)) = picture_of(&answer) else {
         return Err(unusable("the answer cannot be read"));
@@ -111,13 +113,18 @@ fn lost(broken: Broken) -> ProviderError {
 }
 
 /// What a status other than 200 means; the name in the body decides where the status does not.
-pub(super) fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ProviderError {
+pub(super) fn refused(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    key: &Credential,
+) -> ProviderError {
     let explained: Option<Fault> = serde_json::from_slice(body).ok();
     let has_words = explained
         .as_ref()
         .is_some_and(|fault| !fault.name.is_empty());
     let Fault { name, errors } = explained.unwrap_or_default();
-    let detail = format!("status {}: {}", status.as_u16(), word(&name));
+    let detail = format!("status {}: {}", status.as_u16(), word(&name, key));
     let refused = |kind, next| ProviderError::refused(NAME, kind, next, &detail);
     // Who is refused for a key may be shown it again, and what looks like a code could be the key.
     let bare = format!("status {}", status.as_u16());
@@ -144,12 +151,11 @@ pub(super) fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> P
 fn throttled(headers: &HeaderMap, errors: &[String], detail: &str) -> ProviderError {
     let header = text(headers, "retry-after").and_then(|value| value.trim().parse::<u64>().ok());
     let seconds = header.or_else(|| errors.iter().find_map(|error| timed_out_seconds(error)));
-    let wait = seconds
-        .map_or(RATE_WINDOW, Duration::from_secs)
-        .min(MAX_WAIT);
-    let next = Next::SameAfter(wait);
+    let said = seconds.map(|seconds| Duration::from_secs(seconds).min(MAX_WAIT));
+    let next = Next::SameAfter(said.unwrap_or(RATE_WINDOW));
     ProviderError::refused(NAME, ErrorKind::RateLimited, next, detail).with_rate(RateHints {
-        retry_after: Some(wait),
+        // What nobody said is found out by whoever keeps the key's limits.
+        retry_after: said,
         windows: Vec::new(),
     })
 }
@@ -163,11 +169,14 @@ fn timed_out_seconds(text: &str) -> Option<u64> {
     after.get(..digits)?.parse().ok()
 }
 
-/// A code as the provider spells it, and nothing that could be a sentence with a prompt in it.
-fn word(name: &str) -> &str {
+/// A code as the provider spells it, and nothing that could be a sentence with a prompt in it, or the key.
+fn word<'a>(name: &'a str, key: &Credential) -> &'a str {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let is_code = (1..=MAX_WORD_CHARS).contains(&name.len()) && name.chars().all(plain);
-    if is_code { name } else { "no code" }
+    match is_code && !key.is_in(name) {
+        true => name,
+        false => "no code",
+    }
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -177,6 +186,8 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
     use crate::error::{Sent, Spent};
     use crate::rows::Rows;
@@ -211,6 +222,7 @@ mod tests {
             &row(charged),
             Micros(30_000),
             vec!["a note".into()],
+            &Credential::none(),
         )
     }
 
@@ -410,7 +422,12 @@ mod tests {
             ),
         ] {
             let code = StatusCode::from_u16(status).unwrap();
-            let error = refused(code, &HeaderMap::new(), body.as_bytes());
+            let error = refused(
+                code,
+                &HeaderMap::new(),
+                body.as_bytes(),
+                &Credential::none(),
+            );
             let got = (error.kind(), error.spent(), error.next(), error.sent());
             assert_eq!(got, (kind, spent, next, Sent::Yes), "{status} {body}");
         }
@@ -420,17 +437,25 @@ mod tests {
     fn a_retry_after_goes_before_the_window() {
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", "3".parse().unwrap());
-        let error = refused(StatusCode::TOO_MANY_REQUESTS, &headers, b"");
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let error = refused(status, &headers, b"", &Credential::none());
         assert_eq!(error.next(), Next::SameAfter(Duration::from_secs(3)));
         assert_eq!(error.rate().retry_after, Some(Duration::from_secs(3)));
     }
 
     #[test]
     fn an_error_repeats_a_code_and_never_a_sentence() {
+        let key = Credential::new("one", SecretString::from("sk-0123456789"));
+        let detail = |body: &str| {
+            let status = StatusCode::BAD_REQUEST;
+            let error = refused(status, &HeaderMap::new(), body.as_bytes(), &key);
+            error.detail().to_owned()
+        };
         let body = r#"{"name":"bad request: for Aurelia <b>","errors":["prompt: for Aurelia"]}"#;
-        let error = refused(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes());
-        assert_eq!(error.detail(), "status 400: no code");
-        let none = refused(StatusCode::BAD_REQUEST, &HeaderMap::new(), b"for Aurelia");
-        assert_eq!(none.detail(), "status 400: no code");
+        assert_eq!(detail(body), "status 400: no code");
+        assert_eq!(detail("for Aurelia"), "status 400: no code");
+        assert_eq!(detail(r#"{"name":"odd"}"#), "status 400: odd");
+        let echoed = r#"{"name":"no_such_key.sk-0123456789"}"#;
+        assert_eq!(detail(echoed), "status 400: no code");
     }
 }

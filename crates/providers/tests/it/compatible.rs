@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use providers::{
-    CallContext, Credential, ErrorKind, Finished, ImageRequest, Providers, ProvidersConfig, Spent,
-    Submitted,
+    Background, CallContext, Credential, ErrorKind, Finished, ImageRequest, Operation, Providers,
+    ProvidersConfig, Spent, Submitted,
 };
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
 
-use crate::openai::request;
+use crate::openai::{expect_golden, png, request};
 
 const PNG_BASE64: &str = "iVBORw0KGgoAAAANSUhEUg==";
 
@@ -165,6 +165,49 @@ async fn a_picture_at_an_address_is_fetched_from_listed_hosts_alone() {
             "{error:?}"
         );
         assert!(requests.recv().is_ok());
+    }
+}
+
+/// A server of a kind that can do both, for its wire.
+fn of_kind(preset: &str) -> Providers {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut file = NamedTempFile::new().unwrap();
+    write!(
+        file,
+        "[[endpoint]]\nname = \"studio\"\nbase_url = \"http://127.0.0.1:1/v1\"\npreset = \"{preset}\"\n\
+         [[endpoint.model]]\nname = \"flux\"\noperations = [\"generate\", \"edit\", \"inpaint\"]\n\
+         max_input_images = 2\ntransparent = true\nqualities = [\"low\", \"high\"]\nprice_nano = 2000000\n"
+    )
+    .unwrap();
+    let path = format!("--compatible-file={}", file.path().display());
+    let settings = Settings::try_parse_from(["test", &path]).unwrap();
+    Providers::from_config(&settings.providers).unwrap()
+}
+
+#[test]
+fn each_kind_of_server_is_sent_these_bytes() {
+    let generate = ImageRequest {
+        quality: "high".into(),
+        style: "vivid".into(),
+        background: Background::Transparent,
+        negative_prompt: Some("text, watermark".into()),
+        shopper: Some("5e884898da280471".into()),
+        ..request("flux", (1000, 1000))
+    };
+    let edit = ImageRequest {
+        operation: Operation::Edit {
+            images: vec![png(640, 480)],
+            mask: Some(png(640, 480)),
+        },
+        ..generate.clone()
+    };
+    for preset in ["plain", "localai", "vllm-omni", "stable-diffusion-cpp"] {
+        let providers = of_kind(preset);
+        let studio = providers.get("studio").unwrap();
+        let prepared = studio.prepare(&generate).unwrap();
+        expect_golden(&format!("compatible-{preset}-generate"), &prepared);
+        let prepared = studio.prepare(&edit).unwrap();
+        expect_golden(&format!("compatible-{preset}-edit"), &prepared);
     }
 }
 

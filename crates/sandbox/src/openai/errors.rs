@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::call::Refusal;
+use crate::fault::RetryAfter;
 
 /// One error.
 #[derive(Debug, Clone)]
@@ -122,10 +123,12 @@ pub(crate) fn refuse(refusal: &Refusal) -> Answer {
             .answer()
         }
         Refusal::RateLimited(retry) => {
-            let ms = retry.after.as_millis();
-            let message = format!(
-                "Rate limit reached for images per minute in organization org-sandbox. Please try again in {ms}ms."
-            );
+            let mut message =
+                "Rate limit reached for images per minute in organization org-sandbox.".to_owned();
+            if retry.says != RetryAfter::None {
+                let ms = retry.after.as_millis();
+                message += &format!(" Please try again in {ms}ms.");
+            }
             let status = StatusCode::TOO_MANY_REQUESTS;
             let error = ApiError::new(status, "requests", "rate_limit_exceeded", message);
             retry.dress(error.answer())

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::call::Refusal;
+use crate::fault::RetryAfter;
 
 /// One problem.
 pub(crate) fn problem(status: StatusCode, title: &str, detail: &str) -> Answer {
@@ -56,11 +57,11 @@ pub(crate) fn refuse(refusal: &Refusal) -> Answer {
         Refusal::RateLimited(retry) => {
             let status = StatusCode::TOO_MANY_REQUESTS;
             let seconds = retry.seconds();
-            let mut body = json!({
-                "detail": format!("Request was throttled. Your rate limit resets in ~{seconds}s."),
-                "status": 429,
-            });
-            if retry.says != crate::fault::RetryAfter::None {
+            let mut body = json!({"detail": "Request was throttled.", "status": 429});
+            if retry.says != RetryAfter::None {
+                let detail =
+                    format!("Request was throttled. Your rate limit resets in ~{seconds}s.");
+                body["detail"] = detail.into();
                 body["retry_after"] = seconds.into();
             }
             retry.dress(document(status, &body))

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::answer::{Answer, Failure};
 use crate::call::Refusal;
+use crate::fault::RetryAfter;
 use crate::ids;
 
 /// One error.
@@ -39,11 +40,20 @@ pub(crate) fn refuse(refusal: &Refusal) -> Answer {
             "Incorrect API key provided",
         ),
         Refusal::RateLimited(retry) => {
-            let text = "You have exceeded the rate limit of 150 requests within a 10 second period, and have been timed out for 60 seconds.";
+            let mut text =
+                "You have exceeded the rate limit of 150 requests within a 10 second period"
+                    .to_owned();
+            match retry.says {
+                RetryAfter::None => text.push('.'),
+                _ => {
+                    let seconds = retry.seconds();
+                    text += &format!(", and have been timed out for {seconds} seconds.");
+                }
+            }
             retry.dress(error(
                 StatusCode::TOO_MANY_REQUESTS,
                 "rate_limit_exceeded",
-                text,
+                &text,
             ))
         }
         Refusal::Quota { .. } => {

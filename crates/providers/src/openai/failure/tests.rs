@@ -1,12 +1,18 @@
 //! Every row of the table of errors.
 
 use http::{HeaderMap, HeaderValue};
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::*;
 use crate::error::{Sent, Spent};
 
 const PRICE: Micros = Micros(40_000);
+const KEY: &str = "sk-proj-abcdef";
+
+fn key() -> Credential {
+    Credential::new("openai-1", SecretString::from(KEY))
+}
 
 struct Case {
     status: u16,
@@ -57,7 +63,7 @@ fn error_of(answer: &Answer, charged: Charged) -> ProviderError {
         charged,
         price: PRICE,
     };
-    Failures::default().of_submit("openai", answer, if_blocked)
+    Failures::default().of_submit("openai", answer, &key(), if_blocked)
 }
 
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -323,10 +329,9 @@ fn the_pause_is_the_headers_before_the_messages_before_ours() {
 #[test]
 fn an_unknown_code_is_told_once_and_a_message_never() {
     let failures = Failures::default();
-    let key = "sk-proj-abcdef";
     let odd = |code: &str| {
-        let message = format!("Incorrect API key provided: {key}");
-        Fault::of(&json!({"code": code, "message": message}))
+        let message = format!("Incorrect API key provided: {KEY}");
+        Fault::of(&json!({"code": code, "message": message}), &key())
     };
     let status = StatusCode::IM_A_TEAPOT;
     let told = |code: &str| {
@@ -339,12 +344,27 @@ fn an_unknown_code_is_told_once_and_a_message_never() {
     assert!(told("steeping"));
     assert!(!told("invalid_api_key"), "a known code is not told");
     assert_eq!(odd("a b").words(), "code unprintable, type -");
-    let error = error_of(
-        &answer(401, &json!({"code": key.repeat(9), "message": key}), &[]),
-        Charged::Unknown,
-    );
-    let shown = format!("{error} {error:?}");
-    assert!(!shown.contains("abcdef"), "{shown}");
     let many = (0..1_000).filter(|n| told(&format!("code-{n}"))).count();
     assert!(many < MOST_FINGERPRINTS, "{many} fingerprints are kept");
+}
+
+#[test]
+fn a_gateway_that_sends_the_key_back_as_a_code_does_not_get_it_into_an_error_or_the_log() {
+    let echoes = [
+        json!({"code": KEY, "message": KEY}),
+        json!({"code": KEY.repeat(9)}),
+        json!({"code": "x", "type": format!("bad_key.{KEY}")}),
+        json!({"type": "proj-abcdef"}),
+        json!({"code": KEY.to_uppercase()}),
+    ];
+    for status in [400, 401, 403, 418, 429, 500] {
+        for echo in &echoes {
+            let error = error_of(&answer(status, echo, &[]), Charged::Unknown);
+            let shown = format!("{error} {error:?}").to_lowercase();
+            assert!(!shown.contains("abcdef"), "{shown}");
+            // The log is told of an unknown refusal by these words alone.
+            let words = Fault::of(echo, &key()).words().to_lowercase();
+            assert!(!words.contains("abcdef"), "{words}");
+        }
+    }
 }
