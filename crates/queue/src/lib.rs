@@ -53,7 +53,7 @@ pub use error::{ErrorClass, QueueError};
 pub use handle::Queue;
 pub use health::{DisabledKey, Health, HealthReport};
 pub use keys::{GROUP, Keys};
-pub use limits::{Dimension, Limits, Permit, Turn};
+pub use limits::{Absence, Dimension, Limits, Permit, Turn};
 pub use metrics::QueueMetrics;
 pub use producer::LaneLengths;
 pub use signal::{GenerationFeed, NudgeFeed};

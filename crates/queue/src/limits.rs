@@ -2,10 +2,15 @@
 //!
 //! Nothing is known of a key at first, and its calls go without asking. From the first refusal, or the
 //! first answer that tells of a limit, every call of the key asks for its turn: one round trip, one script
-//! (`limits/take.lua`), by the clock of Redis. The gate is shut for as long as the provider said; where it
-//! said nothing, single calls find out when it opens, and the time between two openings is remembered. In
-//! a cycle it lets through what the last cycle let through and a twentieth more. Beside it stands a token
-//! bucket for each dimension that rate headers tell of.
+//! (`limits/take.lua`), by the clock of Redis. After a refusal the gate is shut until the provider's next
+//! window. When that begins, the refusals bound (a `Retry-After` in whole seconds is up to one too long),
+//! and so do the windows before; where nobody said anything, single calls find out. A window begins with
+//! one call that goes alone: only when that is taken do the others follow, as many as the last window
+//! took and a twentieth more. Beside it stands a token bucket for each dimension that rate headers tell
+//! of.
+//!
+//! Who cannot wait asks for how long to stay away (`limits/park.lua`): jobs come back in the numbers that
+//! a window takes, shortly before it begins.
 //!
 //! Each process also bounds how many calls of a key it has in flight: halved when it is refused without a
 //! reason, one more for each call that goes well.
@@ -33,8 +38,23 @@ const LEAVE_ALONE: Duration = Duration::from_secs(2);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 /// When a call may ask again that found too many of its process in flight.
 const CROWDED: Duration = Duration::from_millis(25);
+/// Before the end of a longer wait it is asked once more: the gate may have learnt something since.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
 /// A refusal within this time of the last one belongs to the same burst.
 const BURST: Duration = Duration::from_millis(250);
+
+const TAKE: &str = concat!(
+    include_str!("limits/gate.lua"),
+    include_str!("limits/take.lua")
+);
+const TELL: &str = concat!(
+    include_str!("limits/gate.lua"),
+    include_str!("limits/tell.lua")
+);
+const PARK: &str = concat!(
+    include_str!("limits/gate.lua"),
+    include_str!("limits/park.lua")
+);
 
 /// What an answer told of one limited dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +69,13 @@ pub struct Dimension {
     pub reset_after: Option<Duration>,
 }
 
+/// What the gate said to a refusal.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    shut: Duration,
+    reckoned: bool,
+}
+
 /// Whether a call may go.
 #[derive(Debug)]
 pub enum Turn {
@@ -56,6 +83,16 @@ pub enum Turn {
     Go(Permit),
     /// Not before this long; ask again then.
     Wait(Duration),
+}
+
+/// How long a job stays away from a key that is used up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Absence {
+    /// Until the window it comes back for begins.
+    pub opens: Duration,
+    /// Its place among those that come back for this window, from 0 to 1; none where nobody knows how
+    /// many there are.
+    pub place: Option<f64>,
 }
 
 /// The limits of every key, as one process sees them. Clones share it.
@@ -109,6 +146,20 @@ impl Key {
     fn shut(&mut self, until: Instant) {
         self.shut_until = Some(self.shut_until.map_or(until, |known| known.max(until)));
     }
+
+    /// Halves how many may be in flight, once for a burst of refusals.
+    fn cut(&mut self, now: Instant) {
+        if self.cut_at.is_none_or(|at| now.duration_since(at) > BURST) {
+            self.cut_at = Some(now);
+            self.ceiling = (self.in_flight / 2).max(1);
+        }
+    }
+
+    /// Waits twice as long as the last time.
+    fn back_off(&mut self, now: Instant) {
+        self.shut(now + self.backoff);
+        self.backoff = (self.backoff * 2).min(BACKOFF.1);
+    }
 }
 
 /// The right to one call. Say how it went; dropped unsaid, it only leaves the flight.
@@ -116,6 +167,8 @@ impl Key {
 pub struct Permit {
     limits: Limits,
     name: (String, String),
+    /// When the gate gave its turn; none where the gate was not asked.
+    granted: Option<Instant>,
 }
 
 impl Limits {
@@ -146,27 +199,51 @@ impl Limits {
             Err(wait) => return Turn::Wait(wait),
         };
         // Holds the place in flight from here on.
-        let permit = Permit {
+        let mut permit = Permit {
             limits: self.clone(),
             name,
+            granted: None,
         };
         if !ask {
             return Turn::Go(permit);
         }
         match self.ask(&permit.name).await {
-            Some(wait) if !wait.is_zero() => {
+            Some(Duration::ZERO) => {
+                permit.granted = Some(Instant::now());
+                Turn::Go(permit)
+            }
+            Some(wait) => {
+                let wait = looked_at_again(wait);
                 if wait > CROWDED * 4 {
-                    let until = Instant::now() + wait;
-                    self.lock()
-                        .keys
-                        .entry(permit.name.clone())
-                        .or_default()
-                        .shut(until);
+                    self.with(&permit.name, |key, now| key.shut(now + wait));
                 }
                 Turn::Wait(wait)
             }
-            Some(_) | None => Turn::Go(permit),
+            None => Turn::Go(permit),
         }
+    }
+
+    /// How long a job is to stay away that the gate has no turn for now; none where the gate is open or
+    /// does not answer. Whoever asks is counted among those that come back, so it is asked once for each
+    /// absence. May be cancelled.
+    pub async fn park(&self, provider: &str, key: &str) -> Option<Absence> {
+        if self.is_redis_away() {
+            return None;
+        }
+        let script = Script::new(PARK);
+        let mut parking = script.key(self.queue.keys().limit(provider, key));
+        parking.arg(KEPT.as_millis() as u64);
+        let parked = self.queue.within(
+            "EVALSHA park",
+            async |conn: &mut deadpool_redis::Connection| {
+                parking.invoke_async::<(u64, i64)>(conn).await
+            },
+        );
+        let (opens_ms, thousandths) = self.within_patience(parked).await?;
+        (opens_ms > 0).then(|| Absence {
+            opens: Duration::from_millis(opens_ms),
+            place: (thousandths >= 0).then_some(thousandths as f64 / 1_000.0),
+        })
     }
 
     /// Takes a place in flight, and tells whether Redis is to be asked.
@@ -188,7 +265,7 @@ impl Limits {
 
     /// How long to wait by the gate in Redis; none where it cannot be asked.
     async fn ask(&self, (provider, key): &(String, String)) -> Option<Duration> {
-        let script = Script::new(include_str!("limits/take.lua"));
+        let script = Script::new(TAKE);
         let mut asking = script.key(self.queue.keys().limit(provider, key));
         asking.arg(KEPT.as_millis() as u64);
         let asked = self.queue.within(
@@ -225,24 +302,27 @@ impl Limits {
         until.is_some_and(|until| until > Instant::now())
     }
 
-    /// Tells the gate how a call went.
+    /// Tells the gate how a call went. None where it does not answer.
     async fn tell(
         &self,
-        (provider, key): &(String, String),
+        permit: &Permit,
         word: &'static str,
         wait: Option<Duration>,
         dimensions: &[Dimension],
-    ) -> bool {
+    ) -> Option<Told> {
         if self.is_redis_away() {
-            return false;
+            return None;
         }
+        let (provider, key) = &permit.name;
+        let age = permit.granted.map(|granted| granted.elapsed());
         let ms = |time: Option<Duration>| {
             time.map_or(-1, |time| i64::try_from(time.as_millis()).unwrap_or(-1))
         };
         let number = |number: Option<u64>| number.map_or(-1, |n| i64::try_from(n).unwrap_or(-1));
-        let script = Script::new(include_str!("limits/tell.lua"));
+        let script = Script::new(TELL);
         let mut telling = script.key(self.queue.keys().limit(provider, key));
-        telling.arg(KEPT.as_millis() as u64).arg(word).arg(ms(wait));
+        telling.arg(KEPT.as_millis() as u64).arg(word);
+        telling.arg(ms(wait)).arg(ms(age));
         for dimension in dimensions {
             telling
                 .arg(dimension.name)
@@ -252,9 +332,15 @@ impl Limits {
         }
         let told = self.queue.within(
             "EVALSHA tell",
-            async |conn: &mut deadpool_redis::Connection| telling.invoke_async::<i64>(conn).await,
+            async |conn: &mut deadpool_redis::Connection| {
+                telling.invoke_async::<(u64, u8)>(conn).await
+            },
         );
-        self.within_patience(told).await.is_some()
+        let (shut_ms, reckoned) = self.within_patience(told).await?;
+        Some(Told {
+            shut: Duration::from_millis(shut_ms),
+            reckoned: reckoned == 1,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -281,7 +367,7 @@ impl Permit {
             key.is_limited(now)
         });
         if limited {
-            self.limits.tell(&self.name, "went", None, dimensions).await;
+            self.limits.tell(&self, "went", None, dimensions).await;
         }
     }
 
@@ -291,18 +377,21 @@ impl Permit {
             key.limited_until = Some(now + KEPT);
             if let Some(wait) = wait {
                 key.shut(now + wait);
-            } else if key.cut_at.is_none_or(|at| now.duration_since(at) > BURST) {
-                key.cut_at = Some(now);
-                key.ceiling = (key.in_flight / 2).max(1);
             }
         });
-        let told = self.limits.tell(&self.name, "refused", wait, dimensions);
-        if !told.await && wait.is_none() {
-            self.limits.with(&self.name, |key, now| {
-                key.shut(now + key.backoff);
-                key.backoff = (key.backoff * 2).min(BACKOFF.1);
-            });
-        }
+        let told = self.limits.tell(&self, "refused", wait, dimensions).await;
+        self.limits.with(&self.name, |key, now| {
+            // One that the gate sent ahead to be refused says nothing of how many are too many at once.
+            if wait.is_none() && told.is_none_or(|told| !told.reckoned) {
+                key.cut(now);
+            }
+            match told {
+                // It knows more than this one answer.
+                Some(told) => key.shut_until = Some(now + looked_at_again(told.shut)),
+                None if wait.is_none() => key.back_off(now),
+                None => {}
+            }
+        });
     }
 }
 
@@ -311,5 +400,13 @@ impl Drop for Permit {
         self.limits.with(&self.name, |key, _| {
             key.in_flight = key.in_flight.saturating_sub(1);
         });
+    }
+}
+
+/// A wait up to where it is looked at again.
+fn looked_at_again(wait: Duration) -> Duration {
+    match wait > LOOK_AGAIN * 2 {
+        true => wait - LOOK_AGAIN,
+        false => wait,
     }
 }

@@ -1,16 +1,15 @@
 //! Whom to ask next: the candidates of one job, what is known of each, and what this run learnt.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::{FailureCode, Micros};
 use providers::routing::{
-    Candidate, Circuit, Decision, KeyOffer, KeyState, Listing, Need, Offer, Patience, Refusal,
-    Verdict, candidates, route,
+    Candidate, Chosen, Circuit, Decision, KeyOffer, KeyState, Listing, Need, Offer, Patience,
+    Refusal, Verdict, candidates, route,
 };
 use providers::{Credential, ErrorKind, Model, ModelError, Next, Provider, RateHints, Resolved};
-use queue::{BreakerState, Dimension, Permit, Tally, Turn};
+use queue::{Absence, BreakerState, Dimension, Permit, Tally, Turn};
 use serde_json::Value;
 use service::telemetry::error_chain;
 use tokio::sync::OwnedSemaphorePermit;
@@ -31,6 +30,15 @@ const AUTH_PAUSE: Duration = Duration::from_secs(900);
 const QUOTA_PAUSE: Duration = Duration::from_secs(3_600);
 /// A job does not wait longer than this in its slot, all waits together.
 const LONGEST_IN_PLACE: Duration = Duration::from_secs(10);
+/// A job that stayed away until a key's next window is back this much sooner, to wait for it in a slot:
+/// from the backlog to the provider it takes some tenths of a second.
+const EARLY: Duration = Duration::from_millis(500);
+/// Jobs that come back for the same window are spread over a twentieth of the time until it, and no more
+/// than this.
+const LONGEST_SPREAD: Duration = Duration::from_secs(2);
+/// Giving a slot away and taking one again costs about as much as this.
+const LEAST_AWAY: Duration = Duration::from_millis(250);
+
 /// The candidates of one job and what this run learnt of them.
 pub(super) struct Plan<'a> {
     worker: &'a Worker,
@@ -57,8 +65,6 @@ struct Place {
     keys: Vec<Credential>,
     /// Keys that were refused in this run.
     tried: Vec<String>,
-    /// Until when a key is to be left alone, as its provider said to this job.
-    not_before: HashMap<String, Instant>,
     earlier: Option<Refusal>,
 }
 
@@ -122,10 +128,10 @@ impl<'a> Plan<'a> {
             let decision = route(&self.need, &self.offers(), self.patience());
             self.decision = Some(decision.clone());
             let Some(chosen) = &decision.chosen else {
-                return Err(self.nobody(&decision));
+                return Err(self.nobody(&decision).await);
             };
             if !chosen.wait.is_zero() {
-                self.wait(chosen.wait).await?;
+                self.wait(chosen, chosen.wait).await?;
                 continue;
             }
             let place = &self.places[chosen.place];
@@ -141,7 +147,7 @@ impl<'a> Plan<'a> {
                 .await
             {
                 Turn::Go(permit) => return self.pick(chosen.place, &chosen.key, permit),
-                Turn::Wait(wait) => self.wait(wait).await?,
+                Turn::Wait(wait) => self.wait(chosen, wait).await?,
             }
         }
     }
@@ -169,14 +175,14 @@ impl<'a> Plan<'a> {
 
     /// Waits in the slot. Only half of the slots may wait, and none for long: the others are for jobs of
     /// providers that have room.
-    async fn wait(&mut self, wait: Duration) -> Result<(), Stop> {
+    async fn wait(&mut self, chosen: &Chosen, wait: Duration) -> Result<(), Stop> {
         if self.waiting.is_none() {
             let waiting = Arc::clone(&self.worker.waiting).try_acquire_owned();
             self.waiting = waiting.ok();
         }
         self.worker.metrics.limiter_waits_total.inc();
         if self.waiting.is_none() || self.waited + wait > LONGEST_IN_PLACE {
-            return Err(self.hand_back(wait, ErrorKind::RateLimited));
+            return Err(self.stay_away(chosen.place, &chosen.key, wait).await);
         }
         self.waited += wait;
         let sleeping = async {
@@ -226,11 +232,7 @@ impl<'a> Plan<'a> {
         if self.worker.health.disabled_key(id).is_some() {
             return KeyState::Disabled;
         }
-        let own = place.not_before.get(id).map_or(Duration::ZERO, |until| {
-            until.saturating_duration_since(Instant::now())
-        });
-        let fleet = self.worker.limits.outlook(&place.candidate.provider, id);
-        match own.max(fleet) {
+        match self.worker.limits.outlook(&place.candidate.provider, id) {
             Duration::ZERO => KeyState::Ready,
             wait => KeyState::Wait(wait),
         }
@@ -252,9 +254,8 @@ impl<'a> Plan<'a> {
                 place.tried.push(key);
             }
             (_, Next::OtherKey) => place.tried.push(key),
-            (ErrorKind::RateLimited, Next::SameAfter(after)) => {
-                place.not_before.insert(key, Instant::now() + after);
-            }
+            // Its gate was told, and knows when there is room again.
+            (ErrorKind::RateLimited, Next::SameAfter(_)) => {}
             _ => place.earlier = Some(Refusal::FailedBefore(kind)),
         }
     }
@@ -289,7 +290,7 @@ impl<'a> Plan<'a> {
     }
 
     /// What the job comes to when nobody can be asked now.
-    fn nobody(&self, decision: &Decision) -> Stop {
+    async fn nobody(&self, decision: &Decision) -> Stop {
         let refusals = || {
             decision.considered.iter().filter_map(|(_, v)| match v {
                 Verdict::Refused(refusal) => Some(*refusal),
@@ -301,11 +302,11 @@ impl<'a> Plan<'a> {
             .filter(|(kind, _)| *kind != ErrorKind::RateLimited);
         if let (Some(later), None) = (decision.later, failed) {
             let limited = refusals().any(|refusal| matches!(refusal, Refusal::Limited(_)));
-            let kind = match limited {
-                true => ErrorKind::RateLimited,
-                false => ErrorKind::Unavailable,
+            return match self.ready_first(decision, later) {
+                Some((place, key)) => self.stay_away(place, &key, later).await,
+                None if limited => self.hand_back(later, ErrorKind::RateLimited),
+                None => self.hand_back(later, ErrorKind::Unavailable),
             };
-            return self.hand_back(later, kind);
         }
         if refusals().any(|refusal| refusal == Refusal::OverBudget) {
             return Stop::Failed(FailureCode::BudgetExhausted);
@@ -321,6 +322,47 @@ impl<'a> Plan<'a> {
         Stop::Failed(code)
     }
 
+    /// The candidate whose limits have room after `later`, with its key.
+    fn ready_first(&self, decision: &Decision, later: Duration) -> Option<(usize, String)> {
+        let soonest = Verdict::Refused(Refusal::Limited(later));
+        let mut verdicts = decision.considered.iter();
+        let number = verdicts.position(|(_, verdict)| *verdict == soonest)?;
+        let place = self.places.get(number)?;
+        let waits = place.keys.iter().filter_map(|credential| {
+            match self.key_state(place, credential.id()) {
+                KeyState::Wait(wait) => Some((wait, credential.id().to_owned())),
+                _ => None,
+            }
+        });
+        waits.min().map(|(_, key)| (number, key))
+    }
+
+    /// Gives the slot to another job until a key's limits have room, as its gate places it among those
+    /// that wait. No try is counted.
+    async fn stay_away(&self, place: usize, key: &str, wait: Duration) -> Stop {
+        let provider = &self.places[place].candidate.provider;
+        // Who is back for a window and found no place to wait in comes again for the same one.
+        let parked = match wait > EARLY {
+            true => self.worker.limits.park(provider, key).await,
+            false => None,
+        };
+        let Some(Absence { opens, place }) = parked else {
+            return self.hand_back(wait, ErrorKind::RateLimited);
+        };
+        let place = place.unwrap_or_else(rand::random);
+        let spread = (opens / 20).min(LONGEST_SPREAD).mul_f64(place);
+        let after = opens - EARLY.min(opens / 4) + spread;
+        // Who would be too late by then tries its luck before.
+        if self.patience().left.is_some_and(|left| after >= left) {
+            return self.hand_back(wait, ErrorKind::RateLimited);
+        }
+        Stop::Retry {
+            after,
+            counted: false,
+            code: ErrorKind::RateLimited.code(),
+        }
+    }
+
     /// Gives the slot to another job until then. No try is counted: nothing was asked. Only a job that has
     /// waited out an hour of outage goes by its tries from then on, so that none goes on for ever.
     fn hand_back(&self, wait: Duration, kind: ErrorKind) -> Stop {
@@ -329,7 +371,7 @@ impl<'a> Plan<'a> {
         }
         Stop::Retry {
             // Spread, so that all who wait for the same moment do not come at once.
-            after: wait + spread(wait / 10 + Duration::from_millis(50)),
+            after: wait.max(LEAST_AWAY) + spread(wait / 10 + Duration::from_millis(50)),
             counted: false,
             code: kind.code(),
         }
@@ -372,7 +414,6 @@ async fn place(worker: &Worker, wallet: &Wallet, candidate: Candidate) -> Result
         provider,
         keys,
         tried: Vec::new(),
-        not_before: HashMap::new(),
         earlier: None,
     })
 }

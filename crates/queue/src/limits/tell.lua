@@ -1,66 +1,104 @@
--- Tells how a call went. KEYS[1]: what is known of the key. ARGV: how long it is kept in ms; 'went' or
--- 'refused'; how long to wait in ms, or -1; then dimension, limit, remaining and reset in ms, each -1
--- where it was not told.
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local function n(name) return tonumber(redis.call('HGET', KEYS[1], name) or '0') end
-local function set(name, value)
-    redis.call('HSET', KEYS[1], name, string.format('%.4f', value))
-end
-local hint = tonumber(ARGV[3])
+-- Tells how a call went. ARGV: how long what is known is kept in ms; 'went' or 'refused'; how long to wait
+-- in ms, or -1; how long ago its turn was given in ms, or -1 where it did not ask for one; then dimension,
+-- limit, remaining and reset in ms, each -1 where it was not told.
+--
+-- Gives how long the gate is shut, and whether (1) the refusal was to be reckoned with: one call that asked
+-- for the next window, or one beyond what a window takes.
+local hint, age = tonumber(ARGV[3]), tonumber(ARGV[4])
+local granted = now - age
+local alone = n('probe') == 2 and age >= 0 and granted >= n('trying')
+-- What was asked for before this window began says nothing of it.
+local since = n('probe') == 2 and n('trying') or n('open')
+local late = age >= 0 and granted < since
 
-if ARGV[2] == 'refused' then
+-- Shuts the gate until the next window, which begins after `a` and by `b` as far as anybody knows.
+local function shut()
+    local open = n('open')
+    local a, b = n('after'), n('by')
+    -- Whole seconds are rounded up. Shorter than a blink is no word at all.
+    if hint >= 50 then
+        local by = now + hint
+        local after = by - (hint % 1000 == 0 and 1000 or 1)
+        if by > a and after < b then
+            a, b = math.max(a, after), math.min(b, by)
+        elseif by > b then
+            a, b = after, by
+        end
+    end
+    if alone then a = math.max(a, granted) end
+    if b <= now then b = 0 end
+    set('after', a)
+    set('by', b)
+    -- What earlier windows tell, as far as it does not contradict.
+    local seen = n('real') == 1 and n('lo') > 0
+    local known = n('real') == 1 and n('hi') > 0
+    local from, to = open + n('lo'), open + n('hi')
+    if b > 0 then
+        -- A second is not worth a refused call where a window has thirty of them.
+        if b - open >= 30000 then a = b end
+        if known and from < b and to > a then a, b = math.max(a, from), math.min(b, to) end
+    elseif known and to > math.max(now, a) then
+        a, b = math.max(a, from), to
+    elseif seen and from > now then
+        a, b = from, from
+    end
+    if b == 0 or (alone and known and to <= a) then
+        -- Nobody knows, or it lasts longer than ever: single calls find out, further apart the longer it
+        -- takes.
+        local step = math.max(200, (now - open) * 0.05)
+        if seen then
+            step = math.max(20, n('lo') * 0.01) * 2 ^ n('over')
+            set('over', n('over') + 1)
+        end
+        step = now + math.min(step, 60000)
+        b = b == 0 and step or math.min(b, step)
+    elseif b - a > math.max(20, (b - open) * 0.01) and n('tries') < 4 then
+        -- One call in the middle halves what is not known, until it is not worth a call.
+        b = a + (b - a) / 2
+    end
+    set('shut', math.max(b, now + 20))
+end
+
+local reckoned = 0
+if ARGV[2] == 'refused' and not late then
     if n('open') == 0 then set('open', now) end
-    -- What the cycle let through and was not refused is what the provider allows.
-    -- Calls from before the limit was known were not counted, and say nothing.
-    local counted = n('used') > 0
-    local used = math.max(n('used') - 1, 0)
-    set('used', used)
-    if counted then set('allow', math.max(1, used)) end
-    if hint >= 0 then
-        set('blind', 0)
+    if age >= 0 then set('rtt', math.max(age, n('rtt') * 0.8)) end
+    if alone then
+        reckoned = 1
         set('probe', 0)
-        if now + hint > n('shut') then set('shut', now + math.max(hint, 1)) end
-        set('period', math.max(now + hint - n('open'), 1))
-    elseif n('shut') <= now then
-        set('blind', 1)
-        local open, period = n('open'), n('period')
-        local base = open
-        -- A probe that was refused belongs to the cycle before.
-        if n('probe') == 2 then
-            base = n('last')
-            set('open', base)
+        set('tries', n('tries') + 1)
+    elseif age >= 0 then
+        if n('allow') > 0 and n('used') > n('allow') then reckoned = 1 end
+        local used = math.max(n('used') - 1, 0)
+        set('used', used)
+        if n('real') == 1 and now - n('open') < 1000 and used * 10 <= n('kept') then
+            -- All but the first were refused: that was the last one of the window before.
+            alone = true
+            set('open', n('last'))
             set('allow', n('kept'))
-        elseif counted then
-            set('kept', math.max(1, used))
+        elseif n('real') == 1 then
+            -- What a window let through and did not refuse is what the provider allows, where all its calls
+            -- were counted.
+            set('allow', math.max(1, used))
         end
-        set('probe', 0)
-        local due = base + period * 0.98
-        if period == 0 or due <= now then
-            due = now + math.max(50, (now - base) * 0.05)
-        end
-        set('shut', math.min(due, now + 60000))
-    elseif counted then
-        set('kept', math.max(1, used))
     end
-else
-    if n('probe') == 2 and n('used') > 0 then
-        set('probe', 0)
-        local took = n('open') - n('last')
-        if n('last') > 0 and took > 0 then set('period', took) end
+    if alone or hint >= 50 or n('shut') <= now then shut() end
+elseif ARGV[2] == 'went' and not late then
+    if alone then
+        begin()
+    elseif n('allow') > 0 and n('used') > n('allow') and age >= 0 and granted >= n('explored') then
+        -- It was one beyond, and was taken.
+        set('allow', n('used'))
     end
-    -- The limit is at least what went through.
-    local allow = n('allow')
-    if allow > 0 and n('used') > allow and n('shut') <= now then set('allow', n('used')) end
 end
 
-for i = 4, #ARGV, 4 do
+for i = 5, #ARGV, 4 do
     local dim, cap, remaining, reset = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
     if cap > 0 then
         local rate = cap / 60000
         if remaining >= 0 and reset > 0 and cap > remaining then rate = (cap - remaining) / reset end
         local have = cap
-        if redis.call('HEXISTS', KEYS[1], 'cap:' .. dim) == 1 then
+        if f['cap:' .. dim] then
             have = math.min(cap, n('left:' .. dim) + (now - n('at:' .. dim)) * n('rate:' .. dim))
         end
         if remaining >= 0 then have = math.min(have, remaining) end
@@ -71,4 +109,4 @@ for i = 4, #ARGV, 4 do
     end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return 0
+return { math.ceil(math.max(n('shut') - now, 0)), reckoned }
