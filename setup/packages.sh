@@ -47,7 +47,13 @@ have_python() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 have_node() { have node && have npm; }
 
-have_tesseract() { have tesseract; }
+# With the languages that the tests read.
+have_tesseract() {
+    have tesseract || return 1
+    for language in eng fra deu dan; do
+        tesseract --list-langs 2>/dev/null | grep -qx "$language" || return 1
+    done
+}
 
 # need_packages [postgres] [redis] [python] [node] [tesseract]: a C compiler (the cryptography library is partly
 # C) always.
@@ -64,7 +70,7 @@ need_packages() {
     elif have brew; then
         install_with_brew
     else
-        fail "install these by your system's means:$missing (PostgreSQL 15, Redis 7, Python 3.11, Node 20, or newer)"
+        fail "install these by your system's means:$missing (PostgreSQL 15, Redis 7, Python 3.11, Node 20, or newer; Tesseract 5)"
     fi
 }
 
@@ -75,7 +81,7 @@ install_with_apt() {
     case $missing in *redis*) packages="$packages redis-server" ;; esac
     case $missing in *python*) packages="$packages python3-venv" ;; esac
     case $missing in *node*) packages="$packages nodejs npm" ;; esac
-    case $missing in *tesseract*) packages="$packages tesseract-ocr" ;; esac
+    case $missing in *tesseract*) packages="$packages tesseract-ocr tesseract-ocr-fra tesseract-ocr-deu tesseract-ocr-dan" ;; esac
     as_root=
     if [ "$(id -u)" -ne 0 ]; then
         have sudo || fail "not root and no sudo; run as root: apt-get install$packages"
@@ -114,7 +120,7 @@ install_with_brew() {
     case $missing in *redis*) formulas="$formulas redis" ;; esac
     case $missing in *python*) formulas="$formulas python" ;; esac
     case $missing in *node*) formulas="$formulas node" ;; esac
-    case $missing in *tesseract*) formulas="$formulas tesseract" ;; esac
+    case $missing in *tesseract*) formulas="$formulas tesseract tesseract-lang" ;; esac
     say "installing with Homebrew:$formulas"
     # shellcheck disable=SC2086 # $formulas is a list
     brew install $formulas >&2 || fail "brew install$formulas failed"

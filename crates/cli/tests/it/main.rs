@@ -27,6 +27,7 @@ mod moving;
 mod outage;
 mod processes;
 mod quota;
+mod read_back;
 mod render;
 mod secrecy;
 mod shop;
