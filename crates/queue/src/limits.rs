@@ -31,7 +31,7 @@ use crate::handle::Queue;
 /// A key that was neither used nor refused for this long is as good as unknown.
 const KEPT: Duration = Duration::from_secs(900);
 /// The gate is not worth more of a call's time than this.
-const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_millis(500);
 /// After Redis did not answer, it is left alone this long.
 const LEAVE_ALONE: Duration = Duration::from_secs(2);
 /// First and longest wait after a refusal without a word, while Redis is away.
@@ -108,12 +108,20 @@ struct Shared {
     redis_away_until: Option<Instant>,
 }
 
+impl Shared {
+    fn is_redis_away(&self, now: Instant) -> bool {
+        self.redis_away_until.is_some_and(|until| until > now)
+    }
+}
+
 #[derive(Debug)]
 struct Key {
     /// Whether anybody was refused, or told of a limit, lately.
     limited_until: Option<Instant>,
     shut_until: Option<Instant>,
-    /// The next wait after a refusal without a word.
+    /// Until when nobody goes while Redis is away.
+    alone_until: Option<Instant>,
+    /// The next wait after a refusal without a word, while Redis is away.
     backoff: Duration,
     in_flight: u32,
     ceiling: u32,
@@ -125,6 +133,7 @@ impl Default for Key {
         Self {
             limited_until: None,
             shut_until: None,
+            alone_until: None,
             backoff: BACKOFF.0,
             in_flight: 0,
             ceiling: u32::MAX,
@@ -138,8 +147,10 @@ impl Key {
         self.limited_until.is_some_and(|until| until > now)
     }
 
-    fn shut_for(&self, now: Instant) -> Duration {
+    fn shut_for(&self, now: Instant, away: bool) -> Duration {
+        let alone_until = self.alone_until.filter(|_| away);
         self.shut_until
+            .max(alone_until)
             .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
@@ -157,7 +168,7 @@ impl Key {
 
     /// Waits twice as long as the last time.
     fn back_off(&mut self, now: Instant) {
-        self.shut(now + self.backoff);
+        self.alone_until = Some(now + self.backoff);
         self.backoff = (self.backoff * 2).min(BACKOFF.1);
     }
 }
@@ -169,6 +180,8 @@ pub struct Permit {
     name: (String, String),
     /// When the gate gave its turn; none where the gate was not asked.
     granted: Option<Instant>,
+    /// Whether it goes ahead of the others.
+    alone: bool,
 }
 
 impl Limits {
@@ -185,10 +198,11 @@ impl Limits {
         let name = (provider.to_owned(), key.to_owned());
         let now = Instant::now();
         let shared = self.lock();
+        let away = shared.is_redis_away(now);
         shared
             .keys
             .get(&name)
-            .map_or(Duration::ZERO, |key| key.shut_for(now))
+            .map_or(Duration::ZERO, |key| key.shut_for(now, away))
     }
 
     /// Asks for a turn. May be cancelled; a turn that was given then counts as used.
@@ -203,21 +217,23 @@ impl Limits {
             limits: self.clone(),
             name,
             granted: None,
+            alone: false,
         };
         if !ask {
             return Turn::Go(permit);
         }
         match self.ask(&permit.name).await {
-            Some(Duration::ZERO) => {
-                permit.granted = Some(Instant::now());
-                Turn::Go(permit)
-            }
-            Some(wait) => {
-                let wait = looked_at_again(wait);
+            Some(wait_ms @ 1..) => {
+                let wait = looked_at_again(Duration::from_millis(wait_ms.unsigned_abs()));
                 if wait > CROWDED * 4 {
-                    self.with(&permit.name, |key, now| key.shut(now + wait));
+                    self.with(&permit.name, |key, now| key.shut_until = Some(now + wait));
                 }
                 Turn::Wait(wait)
+            }
+            Some(grant) => {
+                permit.granted = Some(Instant::now());
+                permit.alone = grant < 0;
+                Turn::Go(permit)
             }
             None => Turn::Go(permit),
         }
@@ -236,12 +252,17 @@ impl Limits {
         let parked = self.queue.within(
             "EVALSHA park",
             async |conn: &mut deadpool_redis::Connection| {
-                parking.invoke_async::<(u64, i64)>(conn).await
+                parking.invoke_async::<(u64, u64, i64)>(conn).await
             },
         );
-        let (opens_ms, thousandths) = self.within_patience(parked).await?;
+        let (opens_ms, ahead_ms, thousandths) = self.within_patience(parked).await?;
+        let opens = Duration::from_millis(opens_ms);
+        let name = (provider.to_owned(), key.to_owned());
+        self.with(&name, |key, now| {
+            key.shut_until = Some(now + looked_at_again(opens));
+        });
         (opens_ms > 0).then(|| Absence {
-            opens: Duration::from_millis(opens_ms),
+            opens: opens + Duration::from_millis(ahead_ms),
             place: (thousandths >= 0).then_some(thousandths as f64 / 1_000.0),
         })
     }
@@ -250,9 +271,9 @@ impl Limits {
     fn admit(&self, name: &(String, String)) -> Result<bool, Duration> {
         let now = Instant::now();
         let mut shared = self.lock();
-        let away = shared.redis_away_until.is_some_and(|until| until > now);
+        let away = shared.is_redis_away(now);
         let key = shared.keys.entry(name.clone()).or_default();
-        let shut = key.shut_for(now);
+        let shut = key.shut_for(now, away);
         if !shut.is_zero() {
             return Err(shut);
         }
@@ -263,16 +284,16 @@ impl Limits {
         Ok(key.is_limited(now) && !away)
     }
 
-    /// How long to wait by the gate in Redis; none where it cannot be asked.
-    async fn ask(&self, (provider, key): &(String, String)) -> Option<Duration> {
+    /// What the gate in Redis says, in milliseconds to wait; none where it cannot be asked.
+    async fn ask(&self, (provider, key): &(String, String)) -> Option<i64> {
         let script = Script::new(TAKE);
         let mut asking = script.key(self.queue.keys().limit(provider, key));
         asking.arg(KEPT.as_millis() as u64);
         let asked = self.queue.within(
             "EVALSHA take",
-            async |conn: &mut deadpool_redis::Connection| asking.invoke_async::<u64>(conn).await,
+            async |conn: &mut deadpool_redis::Connection| asking.invoke_async::<i64>(conn).await,
         );
-        self.within_patience(asked).await.map(Duration::from_millis)
+        self.within_patience(asked).await
     }
 
     async fn within_patience<T>(
@@ -298,8 +319,7 @@ impl Limits {
     }
 
     fn is_redis_away(&self) -> bool {
-        let until = self.lock().redis_away_until;
-        until.is_some_and(|until| until > Instant::now())
+        self.lock().is_redis_away(Instant::now())
     }
 
     /// Tells the gate how a call went. None where it does not answer.
@@ -323,6 +343,7 @@ impl Limits {
         let mut telling = script.key(self.queue.keys().limit(provider, key));
         telling.arg(KEPT.as_millis() as u64).arg(word);
         telling.arg(ms(wait)).arg(ms(age));
+        telling.arg(u8::from(permit.alone));
         for dimension in dimensions {
             telling
                 .arg(dimension.name)

@@ -30,6 +30,8 @@ const AUTH_PAUSE: Duration = Duration::from_secs(900);
 const QUOTA_PAUSE: Duration = Duration::from_secs(3_600);
 /// A job does not wait longer than this in its slot, all waits together.
 const LONGEST_IN_PLACE: Duration = Duration::from_secs(10);
+/// Nor longer than this without looking again.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// A job that stayed away until a key's next window is back this much sooner, to wait for it in a slot:
 /// from the backlog to the provider it takes some tenths of a second.
 const EARLY: Duration = Duration::from_millis(500);
@@ -184,6 +186,8 @@ impl<'a> Plan<'a> {
         if self.waiting.is_none() || self.waited + wait > LONGEST_IN_PLACE {
             return Err(self.stay_away(chosen.place, &chosen.key, wait).await);
         }
+        // What is known may change meanwhile.
+        let wait = wait.min(LONGEST_SLEEP);
         self.waited += wait;
         let sleeping = async {
             sleep(wait + spread(Duration::from_millis(10))).await;

@@ -6,9 +6,10 @@ use sandbox::{Entry, Fault, Provider, RetryAfter};
 use crate::processes::PATIENCE;
 use crate::shop::Shop;
 
-/// What the double lets through, and how much of it is wanted. Stability's windows have ten seconds too.
+/// What the double lets through, and how much of it is wanted. Providers' windows have ten seconds or sixty;
+/// on a machine that is busy with other tests a job may need a second from the backlog to the gate.
 const ALLOWED: usize = 20;
-const WINDOW_MS: i64 = 10_000;
+const WINDOW_MS: i64 = 15_000;
 const WINDOWS: usize = 4;
 /// The least share of what is allowed that must be used, from the first window's beginning to the last
 /// one's: what each took, and how soon after its end the next began.

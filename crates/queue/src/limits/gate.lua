@@ -2,7 +2,7 @@
 -- Redis. The provider is taken to count in windows, whether they follow each other or begin with a call:
 --
 --   open, real   when the window began, and whether that was seen (1) or assumed (0)
---   last, kept   `open` of the window before, and how many that one took
+--   last, seen, kept  `open`, `real` and `allow` as they were before the window began
 --   shut         until when nobody goes; 0 while the window lasts
 --   probe        1: the next call goes alone, and tells whether a new window began; 2: it is under way
 --   trying       when that call set off
@@ -26,10 +26,10 @@ local function set(name, value)
     redis.call('HSET', KEYS[1], name, f[name])
 end
 
--- A refusal comes at once, a picture after a while: silence for this long says that a call was taken.
+-- A refusal comes at once, a picture after a while: silence for this long is taken for consent.
 local function silence()
     if n('rtt') == 0 then return 150 end
-    return math.max(20, math.min(150, 2 * n('rtt')))
+    return math.max(40, math.min(150, 3 * n('rtt')))
 end
 
 -- How many jobs come back for one window: half more than it takes, for those that were canceled meanwhile,
@@ -46,6 +46,7 @@ local function begin()
     set('lo', hi > 0 and math.min(lo, hi) or lo)
     set('hi', hi)
     set('last', open)
+    set('seen', n('real'))
     set('kept', n('allow'))
     set('open', began)
     set('real', 1)

@@ -1,5 +1,5 @@
 -- Asks for one call with a key. ARGV: how long what is known is kept in ms. Gives how many milliseconds
--- to wait; 0 means that the call is counted and may go.
+-- to wait; 0 means that the call is counted and may go, -1 that it does so alone.
 if n('shut') > now then return math.ceil(n('shut') - now) end
 if n('shut') > 0 then
     set('due', n('shut'))
@@ -48,11 +48,11 @@ for dim, have in pairs(left) do
     set('left:' .. dim, have)
     set('at:' .. dim, now)
 end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
 if n('probe') == 1 then
     set('probe', 2)
     set('trying', now)
-else
-    set('used', n('used') + 1)
+    return -1
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
+set('used', n('used') + 1)
 return 0

@@ -1,12 +1,13 @@
 -- Tells how a call went. ARGV: how long what is known is kept in ms; 'went' or 'refused'; how long to wait
--- in ms, or -1; how long ago its turn was given in ms, or -1 where it did not ask for one; then dimension,
--- limit, remaining and reset in ms, each -1 where it was not told.
+-- in ms, or -1; how long ago its turn was given in ms, or -1 where it did not ask for one; 1 if it went
+-- alone; then dimension, limit, remaining and reset in ms, each -1 where it was not told.
 --
 -- Gives how long the gate is shut, and whether (1) the refusal was to be reckoned with: one call that asked
 -- for the next window, or one beyond what a window takes.
 local hint, age = tonumber(ARGV[3]), tonumber(ARGV[4])
 local granted = now - age
-local alone = n('probe') == 2 and age >= 0 and granted >= n('trying')
+local first = ARGV[5] == '1' and granted >= n('trying')
+local alone = n('probe') == 2 and first
 -- What was asked for before this window began says nothing of it.
 local since = n('probe') == 2 and n('trying') or n('open')
 local late = age >= 0 and granted < since
@@ -47,7 +48,7 @@ local function shut()
         -- takes.
         local step = math.max(200, (now - open) * 0.05)
         if seen then
-            step = math.max(20, n('lo') * 0.01) * 2 ^ n('over')
+            step = math.max(20, n('lo') * 0.01) * 1.3 ^ n('over')
             set('over', n('over') + 1)
         end
         step = now + math.min(step, 60000)
@@ -67,14 +68,18 @@ if ARGV[2] == 'refused' and not late then
         reckoned = 1
         set('probe', 0)
         set('tries', n('tries') + 1)
-    elseif age >= 0 then
+    elseif age >= 0 and (n('open') >= n('trying') or granted < n('trying')) then
+        -- One that followed a first call which was refused in the end is not counted.
         if n('allow') > 0 and n('used') > n('allow') then reckoned = 1 end
         local used = math.max(n('used') - 1, 0)
         set('used', used)
-        if n('real') == 1 and now - n('open') < 1000 and used * 10 <= n('kept') then
-            -- All but the first were refused: that was the last one of the window before.
+        local young = n('open') == n('trying') and now - n('open') < 2000
+        if young and (first or used * 10 <= n('kept')) then
+            -- Silence was no consent, or the first call was the last one of the window before.
             alone = true
+            reckoned = 1
             set('open', n('last'))
+            set('real', n('seen'))
             set('allow', n('kept'))
         elseif n('real') == 1 then
             -- What a window let through and did not refuse is what the provider allows, where all its calls
@@ -92,7 +97,7 @@ elseif ARGV[2] == 'went' and not late then
     end
 end
 
-for i = 5, #ARGV, 4 do
+for i = 6, #ARGV, 4 do
     local dim, cap, remaining, reset = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
     if cap > 0 then
         local rate = cap / 60000

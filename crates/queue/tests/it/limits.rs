@@ -69,6 +69,27 @@ async fn a_window_begins_with_one_call_and_the_others_follow_when_that_is_taken(
 }
 
 #[tokio::test]
+async fn a_first_call_that_is_refused_after_a_silence_takes_the_beginning_back() {
+    let world = World::start().await;
+    let limits = Limits::new(&world.queue);
+    let soon = Duration::from_millis(60);
+    go(&limits).await.refused(Some(soon), &[]).await;
+    tokio::time::sleep(Duration::from_millis(80)).await;
+    let first = go(&limits).await;
+    tokio::time::sleep(Duration::from_millis(170)).await;
+    // Silence is taken for consent.
+    let follower = go(&limits).await;
+    first.refused(Some(Duration::from_secs(3)), &[]).await;
+    assert!(wait(&limits).await > Duration::from_secs(1));
+    follower.refused(Some(Duration::from_secs(3)), &[]).await;
+    let absence = limits.park("p", "k").await.unwrap();
+    assert_eq!(
+        absence.place, None,
+        "how many a window takes is not known from it"
+    );
+}
+
+#[tokio::test]
 async fn jobs_come_back_in_the_numbers_that_a_window_takes_and_not_too_far_ahead() {
     let world = World::start().await;
     let limits = Limits::new(&world.queue);
