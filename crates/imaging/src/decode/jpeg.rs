@@ -1,8 +1,10 @@
-//! JPEG through `jpeg-decoder`, which can decode at a half, a quarter and an eighth.
+//! JPEG at its size, a half, a quarter or an eighth: the usual file by [`baseline`], every other through
+//! `jpeg-decoder`.
 //!
 //! Not through `image`: its decoder (zune-jpeg 0.5.15) silently returns garbage for baseline files
 //! with one scan per component and 4:2:0 sampling.
 
+mod baseline;
 mod segments;
 
 use std::io::Cursor;
@@ -10,7 +12,9 @@ use std::io::Cursor;
 use jpeg_decoder::{Decoder, PixelFormat};
 
 use self::segments::{Extent, Segments};
-use super::{AtLeast, ColorSource, DecodeLimits, DecodeNote, DecodeReport, Decoded, Header};
+use super::{
+    AtLeast, ColorSource, DecodeLimits, DecodeNote, DecodeReport, Decoded, Header, SampleLayout,
+};
 use crate::color::{Conversion, Model};
 use crate::{ImagingError, Picture, SourceFormat};
 
@@ -23,12 +27,9 @@ pub(super) fn decode(
     limits: &DecodeLimits,
     at_least: Option<AtLeast>,
 ) -> Result<Decoded, ImagingError> {
-    let fault = |error| ImagingError::malformed(SourceFormat::Jpeg, error);
     let segments = segments::walk(bytes, limits, Extent::Whole)?;
     segments.check_plausible()?;
     let mut report = DecodeReport::new(segments.header());
-    let mut decoder = Decoder::new(Cursor::new(bytes));
-    decoder.read_info().map_err(fault)?;
     let mut size = (segments.width, segments.height);
     if let Some(wish) = at_least {
         report.scale_denominator = wish.denominator(&report.header);
@@ -36,29 +37,12 @@ pub(super) fn decode(
             segments.width.div_ceil(report.scale_denominator),
             segments.height.div_ceil(report.scale_denominator),
         );
-        let side = |px| u16::try_from(px).unwrap_or(u16::MAX);
-        decoder.scale(side(size.0), side(size.1)).map_err(fault)?;
     }
-    let samples = decoder.decode().map_err(fault)?;
-    let Some(info) = decoder.info() else {
-        return Err(ImagingError::damaged(SourceFormat::Jpeg, "no frame"));
-    };
-    if (u32::from(info.width), u32::from(info.height)) != size {
-        return Err(ImagingError::damaged(
-            SourceFormat::Jpeg,
-            "its size changed",
-        ));
-    }
-    let (mut rgb, model) = match info.pixel_format {
-        PixelFormat::RGB24 => (samples, Model::Rgb),
-        PixelFormat::L8 => (grey_to_rgb(&samples), Model::Grey),
-        PixelFormat::CMYK32 => (samples, Model::Inks),
-        PixelFormat::L16 => {
-            return Err(ImagingError::UnsupportedLayout {
-                format: SourceFormat::Jpeg,
-                layout: "16-bit grey",
-            });
-        }
+    let read = baseline::read(&segments, report.scale_denominator);
+    let (mut rgb, model) = match read {
+        Some(rgb) if report.header.layout == SampleLayout::Grey => (rgb, Model::Grey),
+        Some(rgb) => (rgb, Model::Rgb),
+        None => by_other_decoder(bytes, size, at_least.is_some())?,
     };
     let conversion = conversion(&segments, limits, model, &mut report);
     if model == Model::Inks {
@@ -72,6 +56,40 @@ pub(super) fn decode(
     }
     let picture = Picture::from_rgb(size.0, size.1, rgb)?;
     Ok(Decoded { picture, report })
+}
+
+/// The samples at this size, which is a smaller one where `scaled`: RGB, or four inks.
+fn by_other_decoder(
+    bytes: &[u8],
+    size: (u32, u32),
+    scaled: bool,
+) -> Result<(Vec<u8>, Model), ImagingError> {
+    let fault = |error| ImagingError::malformed(SourceFormat::Jpeg, error);
+    let mut decoder = Decoder::new(Cursor::new(bytes));
+    decoder.read_info().map_err(fault)?;
+    if scaled {
+        let side = |px| u16::try_from(px).unwrap_or(u16::MAX);
+        decoder.scale(side(size.0), side(size.1)).map_err(fault)?;
+    }
+    let samples = decoder.decode().map_err(fault)?;
+    let Some(info) = decoder.info() else {
+        return Err(ImagingError::damaged(SourceFormat::Jpeg, "no frame"));
+    };
+    if (u32::from(info.width), u32::from(info.height)) != size {
+        return Err(ImagingError::damaged(
+            SourceFormat::Jpeg,
+            "its size changed",
+        ));
+    }
+    match info.pixel_format {
+        PixelFormat::RGB24 => Ok((samples, Model::Rgb)),
+        PixelFormat::L8 => Ok((grey_to_rgb(&samples), Model::Grey)),
+        PixelFormat::CMYK32 => Ok((samples, Model::Inks)),
+        PixelFormat::L16 => Err(ImagingError::UnsupportedLayout {
+            format: SourceFormat::Jpeg,
+            layout: "16-bit grey",
+        }),
+    }
 }
 
 fn grey_to_rgb(grey: &[u8]) -> Vec<u8> {

@@ -17,6 +17,13 @@ pub(super) struct Segments<'a> {
     frame: u8,
     /// The identifiers of the components, as many as there are.
     components: Vec<u8>,
+    /// What the frame says of each: identifier, sampling, number of its quantisation table.
+    pub(super) described: &'a [[u8; 3]],
+    /// Bodies of quantisation and Huffman tables and of the restart interval before the first scan, with
+    /// their markers, in order.
+    pub(super) tables: Vec<(u8, &'a [u8])>,
+    /// The first scan's head and its data.
+    pub(super) first_scan: Option<(&'a [u8], &'a [u8])>,
     pub(super) scans: u32,
     /// The colour transform that Adobe's segment names.
     adobe: Option<u8>,
@@ -73,9 +80,10 @@ pub(super) fn walk<'a>(
                 segments.check_complete()?;
                 return Ok(segments);
             }
-            let data = scan_bytes(rest);
-            segments.data_bytes += data;
-            rest = rest.get(data..).unwrap_or_default();
+            let (data, after) = rest.split_at(scan_bytes(rest));
+            segments.first_scan.get_or_insert((body, data));
+            segments.data_bytes += data.len();
+            rest = after;
         }
     }
     Err(fault("cut short: no end of the picture"))
@@ -121,6 +129,7 @@ impl<'a> Segments<'a> {
         limits: &DecodeLimits,
     ) -> Result<(), ImagingError> {
         match marker {
+            0xC4 | 0xDB | 0xDD if self.scans == 0 => self.tables.push((marker, body)),
             // Not frames: Huffman tables, an extension, arithmetic conditioning.
             0xC4 | 0xC8 | 0xCC => {}
             0xC0..=0xCF => {
@@ -152,7 +161,7 @@ impl<'a> Segments<'a> {
         Ok(())
     }
 
-    fn start_frame(&mut self, marker: u8, body: &[u8]) -> Result<(), ImagingError> {
+    fn start_frame(&mut self, marker: u8, body: &'a [u8]) -> Result<(), ImagingError> {
         let unsupported = |layout| ImagingError::UnsupportedLayout {
             format: SourceFormat::Jpeg,
             layout,
@@ -184,6 +193,7 @@ impl<'a> Segments<'a> {
         self.bits = *bits;
         self.height = u32::from(u16::from_be_bytes([*h0, *h1]));
         self.width = u32::from(u16::from_be_bytes([*w0, *w1]));
+        self.described = components;
         self.components = components.iter().map(|component| component[0]).collect();
         Ok(())
     }
@@ -234,6 +244,20 @@ impl<'a> Segments<'a> {
             (_, Some(0)) if !self.is_jfif && self.components != [1, 2, 3] => SampleLayout::Rgb,
             _ => SampleLayout::YCbCr,
         }
+    }
+
+    /// Whether the picture is one scan of Huffman codes in sequence, grey or surely YCbCr.
+    pub(super) fn is_baseline(&self) -> bool {
+        let colors = match self.layout() {
+            SampleLayout::Grey => true,
+            // Without JFIF's or Adobe's word for it, decoders guess by the identifiers, each in its own way.
+            SampleLayout::YCbCr => match self.adobe {
+                None => self.is_jfif || self.components == [1, 2, 3],
+                said => said == Some(1),
+            },
+            _ => false,
+        };
+        matches!(self.frame, 0xC0 | 0xC1) && self.scans == 1 && colors
     }
 
     /// Whether inks are stored inverted, which Adobe's marker tells.
