@@ -17,6 +17,10 @@ service::metrics! {
         pub(crate) slots_used: IntGauge = ("atelier_worker_slots_used"),
         /// Jobs this worker may have in hand.
         pub(crate) slots: IntGauge = ("atelier_worker_slots"),
+        /// Image work of this worker, by where it is: waiting to be admitted, queued for a thread, running.
+        pub(crate) imaging_jobs: IntGaugeVec = ("atelier_worker_imaging_jobs", labels ["state"]),
+        /// Memory promised to the image work that is admitted.
+        pub(crate) imaging_promised_bytes: IntGauge = ("atelier_worker_imaging_promised_bytes"),
         /// Stream entries whose job was no longer there to be claimed.
         pub(crate) claims_missed_total: IntCounter = ("atelier_worker_claims_missed_total"),
         /// Claims whose answer was lost or refused.

@@ -15,7 +15,7 @@ use crate::worker::Worker;
 
 /// How often running jobs are compared with the wishes to cancel, for hints that got lost.
 const CANCEL_PERIOD: Duration = Duration::from_secs(2);
-/// How often the metrics of the providers' health are brought up to date.
+/// How often the metrics of the providers' health and of the image work are brought up to date.
 const HEALTH_PERIOD: Duration = Duration::from_secs(1);
 /// How often spent cents are told to the older platform, and for how many brands at once.
 const CENTS_PERIOD: Duration = Duration::from_secs(10);
@@ -54,6 +54,7 @@ pub(crate) async fn provider_health(worker: Arc<Worker>, idle: CancellationToken
         loop {
             ticks.tick().await;
             show_health(&worker);
+            show_imaging(&worker);
         }
     };
     tokio::select! {
@@ -72,6 +73,21 @@ pub(crate) async fn spent_cents(worker: Arc<Worker>, idle: CancellationToken) {
             tracing::debug!(error = error_chain(&error), "spent cents are told later");
         }
     }
+}
+
+fn show_imaging(worker: &Worker) {
+    let load = worker.pool.load();
+    let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    for (state, jobs) in [
+        ("waiting", load.waiting),
+        ("queued", load.queued),
+        ("running", load.running),
+    ] {
+        let jobs_in = worker.metrics.imaging_jobs.with_label_values(&[state]);
+        jobs_in.set(gauge(jobs));
+    }
+    let promised = gauge(load.promised_mib.saturating_mul(1 << 20));
+    worker.metrics.imaging_promised_bytes.set(promised);
 }
 
 fn show_health(worker: &Worker) {

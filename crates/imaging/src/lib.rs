@@ -44,7 +44,7 @@ pub use encode::{Format, Origin, WebpMethod, encode, encode_with_origin};
 pub use error::{ImagingError, PoolError};
 pub use mask::Mask;
 pub use picture::{Picture, Samples};
-pub use pool::{Pool, PoolConfig};
+pub use pool::{Pool, PoolConfig, PoolLoad};
 pub use resize::{THUMBNAIL_SIDE_PX, resize, resize_straight_rgba, thumbnail};
 pub use stop::Stop;
 pub use text::{BrandFont, BrandFontFault, BrandFontLimits, Fonts, PACK, PackFont};

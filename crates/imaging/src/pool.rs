@@ -13,6 +13,7 @@
 use std::any::Any;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -64,6 +65,38 @@ pub struct Pool {
     slots: Arc<Semaphore>,
     budget: Arc<Semaphore>,
     budget_mib: u32,
+    max_jobs: usize,
+    waiting: Arc<AtomicUsize>,
+    running: Arc<AtomicUsize>,
+}
+
+/// What a pool is doing at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolLoad {
+    /// Callers who wait to be admitted.
+    pub waiting: usize,
+    /// Jobs that are admitted and wait for a thread.
+    pub queued: usize,
+    /// Jobs on a thread.
+    pub running: usize,
+    /// Memory promised to admitted jobs, in MiB.
+    pub promised_mib: usize,
+}
+
+/// Counts one for as long as it lives, however that ends.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Pool {
@@ -87,6 +120,9 @@ impl Pool {
             slots: Arc::new(Semaphore::new(config.max_jobs.get())),
             budget: Arc::new(Semaphore::new(config.budget_mib as usize)),
             budget_mib: config.budget_mib,
+            max_jobs: config.max_jobs.get(),
+            waiting: Arc::default(),
+            running: Arc::default(),
         })
     }
 
@@ -112,14 +148,18 @@ impl Pool {
                 budget_mib: self.budget_mib,
             });
         }
+        let waiting = Counted::new(&self.waiting);
         let memory = acquire(&self.budget, needed_mib).await?;
         let slot = acquire(&self.slots, 1).await?;
+        drop(waiting);
+        let running = Arc::clone(&self.running);
         let (sender, receiver) = oneshot::channel();
         let stop = Stop::default();
         let gone = StopOnDrop(stop.clone());
         let job: Job = Box::new(move || {
+            let counted = Counted::new(&running);
             let outcome = (!stop.is_set()).then(|| catch_unwind(AssertUnwindSafe(|| work(&stop))));
-            drop((memory, slot));
+            drop((memory, slot, counted));
             // The caller may have gone.
             let _gone = outcome.map(|outcome| sender.send(outcome));
         });
@@ -132,6 +172,19 @@ impl Pool {
                 message: panic_message(panic.as_ref()),
             }),
             Err(_dropped) => Err(PoolError::Closed),
+        }
+    }
+
+    /// What the pool is doing now, for gauges: the numbers are read one after the other.
+    #[must_use]
+    pub fn load(&self) -> PoolLoad {
+        let running = self.running.load(Ordering::Relaxed);
+        let admitted = self.max_jobs.saturating_sub(self.slots.available_permits());
+        PoolLoad {
+            waiting: self.waiting.load(Ordering::Relaxed),
+            queued: admitted.saturating_sub(running),
+            running,
+            promised_mib: (self.budget_mib as usize).saturating_sub(self.free_mib()),
         }
     }
 

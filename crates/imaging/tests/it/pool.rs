@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
-use imaging::{Cost, ImagingError, Pool, PoolConfig, PoolError};
+use imaging::{Cost, ImagingError, Pool, PoolConfig, PoolError, PoolLoad};
 
 fn pool(threads: usize, max_jobs: usize, budget_mib: u32) -> Arc<Pool> {
     let count = |n| NonZeroUsize::new(n).unwrap();
@@ -90,6 +90,40 @@ async fn a_panic_is_an_error_and_its_thread_lives_on() {
     }
     assert_eq!(pool.run(Cost::default(), |_| 7).await.unwrap(), 7);
     assert_eq!(pool.free_mib(), 100);
+}
+
+#[tokio::test]
+async fn the_load_says_where_every_job_is() {
+    // One thread, and room for two jobs.
+    let pool = pool(1, 2, 1_000);
+    assert_eq!(pool.load(), PoolLoad::default());
+    let (begun, has_begun) = channel::<()>();
+    let (release, held) = channel::<()>();
+    let mut jobs = tokio::task::JoinSet::new();
+    let first = Arc::clone(&pool);
+    jobs.spawn(async move {
+        let work = move |_: &imaging::Stop| {
+            begun.send(()).unwrap();
+            held.recv().unwrap();
+        };
+        first.run(Cost::default(), work).await
+    });
+    for _ in 0..2 {
+        let pool = Arc::clone(&pool);
+        jobs.spawn(async move { pool.run(Cost::default(), |_| ()).await });
+    }
+    let at = |load: PoolLoad| (load.waiting, load.queued, load.running);
+    while at(pool.load()) != (1, 1, 1) {
+        tokio::task::yield_now().await;
+    }
+    has_begun.recv().unwrap();
+    assert_eq!(pool.load().promised_mib, 1_000 - pool.free_mib());
+    assert!(pool.load().promised_mib > 0);
+    release.send(()).unwrap();
+    while let Some(done) = jobs.join_next().await {
+        done.unwrap().unwrap();
+    }
+    assert_eq!(pool.load(), PoolLoad::default());
 }
 
 #[tokio::test]
