@@ -78,6 +78,67 @@ async fn a_product_reads_back_as_its_file_describes_it() {
 }
 
 #[tokio::test]
+async fn every_option_of_a_zone_reads_back_and_goes_when_the_file_drops_it() {
+    let world = World::new().await;
+    let with = |id: &str, options: Value| {
+        let mut zone = zone(id);
+        zone["options"] = options;
+        zone
+    };
+    let zones = [
+        with(
+            "z1",
+            json!({
+                "align": "right", "vertical_align": "top", "letter_spacing": 0.25,
+                "arc": {"radius": 300.5, "side": "inside"}, "fit": "contain", "opacity": 0.5,
+                "light": 135.0, "depth": 1.5,
+            }),
+        ),
+        with("z2", json!({"arc": {"angle": 90.0}})),
+        zone("z3"),
+    ];
+    let full = spec(None, &zones);
+    write(&world, &full).await;
+    // Another program's own key beside ours.
+    let beside = r#"UPDATE "Product" SET "customizationOptions" =
+        "customizationOptions" || '{"theirs": 1}' WHERE id = 'ring'"#;
+    sqlx::query(beside).execute(&world.sql).await.unwrap();
+    let read_back = read(&world).await.product.zones;
+    for (read, said) in read_back.iter().zip(&full.zones) {
+        assert_eq!(read.options, said.options, "{}", said.id);
+    }
+    let all = serde_json::to_value(&read_back[0].options).unwrap();
+    let said = all.as_object().unwrap();
+    assert_eq!(
+        said.len(),
+        8,
+        "an option has come that is not asked for above: {all}"
+    );
+
+    let mut plain = spec(
+        None,
+        &[zone("z1"), with("z2", json!({"arc": {"angle": 45.0}}))],
+    );
+    write(&world, &plain).await;
+    let read_back = read(&world).await.product.zones;
+    assert_eq!(read_back[0].options, domain::ZoneOptions::default());
+    assert_eq!(read_back[1].options, plain.zones[1].options);
+
+    plain.zones.pop();
+    write(&world, &plain).await;
+    let left: Value =
+        sqlx::query_scalar(r#"SELECT "customizationOptions" FROM "Product" WHERE id = 'ring'"#)
+            .fetch_one(&world.sql)
+            .await
+            .unwrap();
+    assert_eq!(
+        left,
+        json!({"theirs": 1}),
+        "what another program keeps there stays"
+    );
+}
+
+#[tokio::test]
 async fn applying_the_same_twice_changes_nothing_but_the_time() {
     let world = World::new().await;
     let spec = spec(Some("gpt-image-1"), &[zone("z1")]);
