@@ -18,8 +18,9 @@ fn overloaded() -> ProviderError {
     ProviderError::refused("studio", ErrorKind::Unavailable, next, "planned")
 }
 
+/// Longer than a job may wait in its slot.
 fn too_many() -> ProviderError {
-    let next = Next::SameAfter(Duration::from_secs(2));
+    let next = Next::SameAfter(Duration::from_secs(20));
     ProviderError::refused("studio", ErrorKind::RateLimited, next, "planned")
 }
 
