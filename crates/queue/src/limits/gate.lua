@@ -38,11 +38,17 @@ local function batch() return math.ceil(n('allow') * 1.5) + 1 end
 
 -- The call that went alone was taken: a window has begun with it.
 local function begin()
-    local open, began, hi = n('open'), n('trying'), n('hi')
+    local open, began = n('open'), n('trying')
+    local lo, hi = math.max(n('lo'), n('after') - open), n('hi')
     -- Where nobody was there to try, or to see the last one begin, the moment says nothing.
-    if n('real') == 1 and began - n('due') <= 250 then hi = began - open end
-    -- Little by little what is known gets doubtful again: the provider may have changed it.
-    local lo = math.max(n('lo') * 0.999, n('after') - open)
+    if n('real') == 1 and began - n('due') <= 250 then
+        -- Taken at the first try: it may have begun long ago, and is tried sooner the next time.
+        if n('tries') == 0 and hi > 0 then
+            local gap = math.max(2 * (hi - n('lo')), 0.02 * (began - open))
+            lo = math.max(began - open - gap, n('after') - open, 0)
+        end
+        hi = began - open
+    end
     set('lo', hi > 0 and math.min(lo, hi) or lo)
     set('hi', hi)
     set('last', open)

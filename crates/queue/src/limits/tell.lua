@@ -62,7 +62,14 @@ end
 
 local reckoned = 0
 if ARGV[2] == 'refused' and not late then
-    if n('open') == 0 then set('open', now) end
+    if n('shut') == 0 and n('probe') == 0 then
+        -- The first refusal. Where it is not sure that the window is still the one that was seen to begin,
+        -- this moment is all that is known of it.
+        if n('real') == 0 or (n('hi') == 0 and now - n('open') > n('lo')) then
+            set('open', age >= 0 and granted or now)
+            set('real', 0)
+        end
+    end
     if age >= 0 then set('rtt', math.max(age, n('rtt') * 0.8)) end
     if alone then
         reckoned = 1

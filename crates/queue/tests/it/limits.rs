@@ -282,7 +282,7 @@ async fn a_storm_with_exact_words_gets_95_percent_of_what_is_allowed() {
 async fn a_storm_with_whole_seconds_gets_nearly_as_much_within_windows_of_a_second_and_a_half() {
     let (share, refused) = storm(Words::WholeSeconds, Duration::from_millis(1_500)).await;
     // A second is two thirds of the window.
-    assert!(share >= 0.92, "{share}");
+    assert!(share >= 0.90, "{share}");
     assert!(refused <= 60, "{refused}");
 }
 
