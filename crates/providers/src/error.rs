@@ -99,7 +99,8 @@ pub enum Spent {
 /// What the caller does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Close this attempt; a new one may go to the same provider and key after this long.
+    /// Close this attempt; a new one may go to the same provider and key after this long. For a 429, whoever
+    /// keeps the key's limits goes by [`ProviderError::rate`] instead: this may be the adapter's own guess.
     SameAfter(Duration),
     /// Close this attempt; a new one needs another key of the same provider.
     OtherKey,

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::{Clock, GenerationId, UnknownOutcome};
-use providers::{ErrorKind, Next, ProviderError, Reconciled, Synthetic, SyntheticConfig};
+use providers::{
+    ErrorKind, Next, ProviderError, RateHints, Reconciled, Synthetic, SyntheticConfig,
+};
 use serde_json::json;
 use store::cancel::{CancelOutcome, cancel};
 
@@ -20,8 +22,12 @@ fn overloaded() -> ProviderError {
 
 /// Longer than a job may wait in its slot.
 fn too_many() -> ProviderError {
-    let next = Next::SameAfter(Duration::from_secs(20));
-    ProviderError::refused("studio", ErrorKind::RateLimited, next, "planned")
+    let wait = Duration::from_secs(20);
+    let next = Next::SameAfter(wait);
+    ProviderError::refused("studio", ErrorKind::RateLimited, next, "planned").with_rate(RateHints {
+        retry_after: Some(wait),
+        windows: Vec::new(),
+    })
 }
 
 fn charged_for_nothing() -> ProviderError {
