@@ -273,22 +273,22 @@ async fn storm(words: Words, length: Duration) -> (f64, u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_with_exact_words_gets_95_percent_of_what_is_allowed() {
-    let (share, refused) = storm(Words::Exact, Duration::from_secs(1)).await;
+    let (share, refused) = storm(Words::Exact, Duration::from_secs(2)).await;
     assert!(share >= 0.95, "{share}");
     assert!(refused <= 40, "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_with_whole_seconds_gets_nearly_as_much_within_windows_of_a_second_and_a_half() {
-    let (share, refused) = storm(Words::WholeSeconds, Duration::from_millis(1_500)).await;
-    // A second is two thirds of the window.
-    assert!(share >= 0.90, "{share}");
+async fn a_storm_with_whole_seconds_gets_nearly_as_much_within_windows_of_two_and_a_half() {
+    let (share, refused) = storm(Words::WholeSeconds, Duration::from_millis(2_500)).await;
+    // Who waits as it is told uses 0.83 of it.
+    assert!(share >= 0.88, "{share}");
     assert!(refused <= 60, "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_without_a_word_gets_95_percent_too_and_does_not_hammer() {
-    let (share, refused) = storm(Words::Nothing, Duration::from_secs(1)).await;
-    assert!(share >= 0.95, "{share}");
+async fn a_storm_without_a_word_gets_nearly_as_much_and_does_not_hammer() {
+    let (share, refused) = storm(Words::Nothing, Duration::from_secs(2)).await;
+    assert!(share >= 0.92, "{share}");
     assert!(refused <= 80, "{refused}");
 }
