@@ -68,8 +68,15 @@ fn by_other_decoder(
     let mut decoder = Decoder::new(Cursor::new(bytes));
     decoder.read_info().map_err(fault)?;
     if scaled {
+        // It takes the first scale at which either side suffices, so only the longer one may ask: a
+        // picture of one row has one row at every scale.
         let side = |px| u16::try_from(px).unwrap_or(u16::MAX);
-        decoder.scale(side(size.0), side(size.1)).map_err(fault)?;
+        let (width, height) = if size.0 >= size.1 {
+            (side(size.0), u16::MAX)
+        } else {
+            (u16::MAX, side(size.1))
+        };
+        decoder.scale(width, height).map_err(fault)?;
     }
     let samples = decoder.decode().map_err(fault)?;
     let Some(info) = decoder.info() else {

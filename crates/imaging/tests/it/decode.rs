@@ -92,6 +92,24 @@ fn a_jpeg_with_one_scan_per_component_and_subsampling_is_read_right() {
     assert!(psnr > 30.0, "{psnr} dB");
 }
 
+/// Found by fuzzing: `jpeg-decoder` stops at the first scale at which either side suffices.
+#[test]
+fn a_jpeg_of_one_row_or_column_is_decoded_at_a_fraction() {
+    for (width, height) in [(1325, 1), (1, 1325), (3, 1000), (9, 5)] {
+        // Progressive, so that it goes through that decoder.
+        let file = super::forge::progressive_jpeg(width, height, 4);
+        let wanted = (width.div_ceil(4), height.div_ceil(4));
+        let limits = DecodeLimits::default();
+        let decoded = imaging::decode_at_least(&file, &limits, wanted.0, wanted.1).unwrap();
+        let picture = decoded.picture;
+        assert_eq!(
+            (picture.width(), picture.height()),
+            wanted,
+            "{width} x {height}"
+        );
+    }
+}
+
 #[test]
 fn the_type_is_found_from_the_content() {
     assert_eq!(
