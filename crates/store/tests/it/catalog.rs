@@ -107,7 +107,7 @@ async fn every_option_of_a_zone_reads_back_and_goes_when_the_file_drops_it() {
     for (read, said) in read_back.iter().zip(&full.zones) {
         assert_eq!(read.options, said.options, "{}", said.id);
     }
-    let all = serde_json::to_value(&read_back[0].options).unwrap();
+    let all = serde_json::to_value(read_back[0].options).unwrap();
     let said = all.as_object().unwrap();
     assert_eq!(
         said.len(),
