@@ -205,6 +205,14 @@ fn ordered(slug: &str, round: usize) -> (Vec<Order>, Value) {
     (orders.collect(), customizations)
 }
 
+/// What a program prints; it must succeed.
+fn said(program: &mut Command) -> Vec<u8> {
+    let run = program.output().unwrap();
+    let why = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{why}");
+    run.stdout
+}
+
 fn product_file(slug: &str) -> PathBuf {
     root()
         .join("deploy/demo/catalog")
@@ -217,7 +225,8 @@ fn drawn(slug: &str, customizations: &Value, folder: &Path) -> PathBuf {
     fs::create_dir_all(folder).unwrap();
     let filled = folder.join("filled.json");
     fs::write(&filled, customizations.to_string()).unwrap();
-    let run = command()
+    let mut render = command();
+    render
         .args(["render", "--product"])
         .arg(product_file(slug))
         .arg("--customizations")
@@ -225,14 +234,8 @@ fn drawn(slug: &str, customizations: &Value, folder: &Path) -> PathBuf {
         .arg("--generated")
         .arg(root().join("docs/gallery/walnut/motif.png"))
         .arg("--out")
-        .arg(folder)
-        .output()
-        .unwrap();
-    assert!(
-        run.status.success(),
-        "{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+        .arg(folder);
+    said(&mut render);
     folder.join("full.png")
 }
 
@@ -268,18 +271,8 @@ fn read(zones: &[Value], folder: &Path) -> Vec<String> {
     let list = folder.join("zones.json");
     fs::write(&list, serde_json::to_vec(zones).unwrap()).unwrap();
     let script = root().join("crates/cli/tests/foreign/read_names.py");
-    let run = python_env("imaging")
-        .unwrap()
-        .command(script)
-        .arg(list)
-        .output()
-        .unwrap();
-    assert!(
-        run.status.success(),
-        "{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
-    serde_json::from_slice(&run.stdout).unwrap()
+    let mut reading = python_env("imaging").unwrap().command(script);
+    serde_json::from_slice(&said(reading.arg(list))).unwrap()
 }
 
 #[test]

@@ -44,11 +44,16 @@ async fn what_one_process_is_told_to_wait_another_that_knows_of_the_limit_waits_
     assert!(wait(&two).await > Duration::from_secs(6));
 }
 
-/// A gate whose window took two calls, and is shut until the next one.
-async fn shut_after_two(limits: &Limits) {
+/// A gate that knows of a limit, and whose next call begins a window.
+async fn refused_once(limits: &Limits) {
     let soon = Duration::from_millis(60);
     go(limits).await.refused(Some(soon), &[]).await;
     tokio::time::sleep(Duration::from_millis(80)).await;
+}
+
+/// A gate whose window took two calls, and is shut until the next one.
+async fn shut_after_two(limits: &Limits) {
+    refused_once(limits).await;
     go(limits).await.went(&[]).await;
     let (second, third) = (go(limits).await, go(limits).await);
     second.went(&[]).await;
@@ -59,9 +64,7 @@ async fn shut_after_two(limits: &Limits) {
 async fn a_window_begins_with_one_call_and_the_others_follow_when_that_is_taken() {
     let world = World::start().await;
     let limits = Limits::new(&world.queue);
-    let soon = Duration::from_millis(60);
-    go(&limits).await.refused(Some(soon), &[]).await;
-    tokio::time::sleep(Duration::from_millis(80)).await;
+    refused_once(&limits).await;
     let first = go(&limits).await;
     assert!(wait(&limits).await <= Duration::from_millis(25));
     first.went(&[]).await;
@@ -72,9 +75,7 @@ async fn a_window_begins_with_one_call_and_the_others_follow_when_that_is_taken(
 async fn a_first_call_that_is_refused_after_a_silence_takes_the_beginning_back() {
     let world = World::start().await;
     let limits = Limits::new(&world.queue);
-    let soon = Duration::from_millis(60);
-    go(&limits).await.refused(Some(soon), &[]).await;
-    tokio::time::sleep(Duration::from_millis(80)).await;
+    refused_once(&limits).await;
     let first = go(&limits).await;
     tokio::time::sleep(Duration::from_millis(170)).await;
     // Silence is taken for consent.
