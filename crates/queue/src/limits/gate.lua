@@ -14,7 +14,7 @@
 --   allow        how many a window takes; 0 until one was counted
 --   explored     when the last call beyond that set off
 --   rtt          how long a refusal takes at most, lately
---   line, window jobs that stay away until later windows, and the window this was counted in
+--   line         jobs that stay away until later windows
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local f = {}
