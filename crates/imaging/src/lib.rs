@@ -29,6 +29,7 @@ mod resize;
 mod stop;
 mod text;
 mod variants;
+mod zigzag;
 
 pub use cache::{ContentHash, PictureCache};
 pub use compose::{

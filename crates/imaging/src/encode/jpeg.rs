@@ -7,9 +7,10 @@ mod forward;
 mod scan;
 
 use self::codes::{COLOR_AC, COLOR_DC, Codes, LUMA_AC, LUMA_DC, Table};
-use self::forward::{Scale, ZIGZAG, quantised, scale};
+use self::forward::{Scale, quantised, scale};
 use self::scan::Bits;
 use super::{JPEG_BACKGROUND, Origin};
+use crate::zigzag::ZIGZAG;
 use crate::{ImagingError, Picture};
 
 /// What a segment that carries XMP begins with.

@@ -3,7 +3,7 @@
 use wide::i16x8;
 
 use super::codes::Codes;
-use super::forward::ZIGZAG;
+use crate::zigzag::ZIGZAG;
 
 /// Bits that are written, the next ones below those that wait.
 pub(super) struct Bits {
